@@ -1,0 +1,1 @@
+"""The `rose-mpi` command."""

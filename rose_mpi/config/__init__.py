@@ -1,0 +1,1 @@
+"""config.toml: read, validate, and turn into learners."""

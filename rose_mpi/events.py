@@ -1,0 +1,124 @@
+"""What happens in a run, as the display, the store and the trackers learn of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rose_mpi.tasks import TaskResult
+
+
+class StopReason(StrEnum):
+    """Why a learner stopped."""
+
+    CRITERION_MET = "criterion_met"
+    MAX_ITER_REACHED = "max_iter_reached"
+    STOPPED = "stopped"
+    WALLTIME = "walltime"
+    ERROR = "error"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class IterationState:
+    """What one iteration of a learner came to.
+
+    Attributes
+    ----------
+    metric:
+        The stop metric, as the mean over the models; NaN where there is none.
+    model_metric:
+        The stop metric of each model (one entry with an empty name outside ensembles).
+    uncertainty, pool_uncertainty:
+        Mean score of the selected candidates, and of all that could be selected; NaN where there is none.
+    selected, selected_score:
+        Indices of the queried candidates, best first, and their scores.
+    state:
+        Numbers that the iteration's tasks returned.
+    should_stop:
+        Whether the learner's criterion was met.
+    """
+
+    learner: str
+    iteration: int
+    started: float
+    finished: float
+    metric: float = float("nan")
+    model_metric: Mapping[str, float] = field(default_factory=dict)
+    uncertainty: float = float("nan")
+    pool_uncertainty: float = float("nan")
+    selected: tuple[int, ...] = ()
+    selected_score: tuple[float, ...] = ()
+    state: Mapping[str, float] = field(default_factory=dict)
+    should_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run began."""
+
+    run: str
+    started: float
+    seed: int
+    ranks: int
+    hosts: tuple[str, ...]
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerStarted:
+    """A learner began; ``group`` holds the world ranks of its communicator subgroup, leader first."""
+
+    learner: str
+    kind: str
+    group: tuple[int, ...]
+    models: tuple[str, ...]
+    metric_name: str
+    threshold: float
+    operator: str
+    max_iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
+    """One attempt of a task ended."""
+
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class IterationFinished:
+    """A learner ended an iteration."""
+
+    state: IterationState
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerFinished:
+    """A learner stopped; ``error`` says why if it failed."""
+
+    learner: str
+    stop_reason: StopReason
+    finished: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run ended."""
+
+    status: RunStatus
+    finished: float
+
+
+Event = RunStarted | LearnerStarted | TaskFinished | IterationFinished | LearnerFinished | RunFinished
+Observer = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""How one task runs on one machine: processes, environment, results."""

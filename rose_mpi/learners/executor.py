@@ -1,0 +1,31 @@
+"""The one seam between what a learner wants and where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rose_mpi.tasks import TaskCall, TaskResult
+from rose_mpi.uq.scores import Scores, ScoreRequest
+
+
+class Executor(Protocol):
+    """Runs the stages of learners."""
+
+    async def run_stage(self, calls: Sequence[TaskCall]) -> list[TaskResult]:
+        """Run the tasks of one stage, in parallel where there is room.
+
+        Returns the last attempt of each task, in the order of ``calls``; a task that failed is a
+        result too, never an exception. Cancelling the call ends its tasks.
+        """
+        ...
+
+    async def score(self, request: ScoreRequest) -> Scores:
+        """Score an ensemble's predictions over the learner's group.
+
+        Raises
+        ------
+        ScoreError
+            If predictions are missing, do not fit one another, or are not finite.
+        """
+        ...

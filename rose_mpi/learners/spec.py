@@ -1,0 +1,107 @@
+"""What a learner is made of, as the configuration or a Python program states it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rose_mpi.schedules import Schedule
+from rose_mpi.tasks import Function, Task
+
+
+class LearnerKind(StrEnum):
+    """What one iteration consists of."""
+
+    ACTIVE = "active"
+    UQ = "uq"
+
+
+class OnFailure(StrEnum):
+    """What a task's failure does after its retries."""
+
+    STOP_LEARNER = "stop_learner"
+    SKIP = "skip"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of task in a learner's iteration.
+
+    Attributes
+    ----------
+    work:
+        The command as configured, its placeholders unexpanded, or the function.
+    count:
+        Tasks of this kind that run in parallel in one iteration.
+    schedules:
+        Keyword arguments by iteration; later ones win.
+    """
+
+    work: Task | Function
+    count: int = 1
+    schedules: tuple[Schedule, ...] = ()
+    on_failure: OnFailure = OnFailure.STOP_LEARNER
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Stop when ``metric operator threshold`` holds."""
+
+    metric: str
+    threshold: float
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How candidates are scored and chosen.
+
+    Attributes
+    ----------
+    query_size:
+        A number of candidates, or the fraction of the pool (0 < f < 1).
+    threshold:
+        Stop when the selected candidates are more certain than this on average; ``None``: never.
+    changing_pool:
+        Rows of the predictions are renumbered by the user's tasks, so nothing is remembered as queried.
+    """
+
+    metric: str
+    task_type: str
+    query_size: int | float
+    threshold: float | None = None
+    changing_pool: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The models that are trained, and how often each predicts."""
+
+    models: tuple[str, ...]
+    predictions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerSpec:
+    """One learner.
+
+    Attributes
+    ----------
+    steps:
+        By name: ``simulation``, ``training``, ``prediction``, ``active_learn``, ``criterion``.
+    max_iterations:
+        Iterations at most; ``None`` means until a criterion is met.
+    seed:
+        Seed of the run; every task derives its own from it.
+    """
+
+    name: str
+    kind: LearnerKind
+    steps: Mapping[str, Step]
+    seed: int
+    max_iterations: int | None = None
+    criterion: Criterion | None = None
+    uncertainty: Uncertainty | None = None
+    ensemble: Ensemble = field(default_factory=lambda: Ensemble(models=("",)))

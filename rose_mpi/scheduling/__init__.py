@@ -1,0 +1,1 @@
+"""Who runs what and when: events in, instructions out; no MPI, no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""The results of a run: one HDF5 file and the log beside it."""

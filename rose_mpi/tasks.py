@@ -1,0 +1,168 @@
+"""What a task is, what is asked of it in one iteration, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class TaskStatus(StrEnum):
+    """How one attempt of a task ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class Expects(StrEnum):
+    """What the result of a task must be."""
+
+    ANYTHING = "anything"
+    PREDICTION = "prediction"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An executable to run.
+
+    Parameters
+    ----------
+    executable:
+        A program, or a whole command line (``"python sim.py --n 3"``), split as a shell would.
+    arguments:
+        Further words, passed as they are.
+    ranks:
+        MPI processes that the executable runs on.
+    cores_per_rank:
+        Cores, and so threads, of each process; ``None`` means one thread.
+    gpus_per_rank:
+        GPUs of each process.
+    environment:
+        Variables added to the task's environment.
+    timeout:
+        Seconds after which the task and all its processes are ended; ``None``: never.
+    retries:
+        How often a failed attempt is repeated.
+    shell:
+        Hand ``executable`` to ``/bin/sh`` as it is.
+    cwd:
+        Working folder; ``None`` means the learner's own folder.
+    """
+
+    executable: str
+    arguments: tuple[str, ...] = ()
+    ranks: int = 1
+    cores_per_rank: int | None = None
+    gpus_per_rank: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    retries: int = 0
+    shell: bool = False
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Python function to run inside a worker rank.
+
+    Parameters
+    ----------
+    reference:
+        ``"module:name"``; the module is looked for beside the configuration first.
+    kwargs:
+        Keyword arguments. The task's ``learner``, ``iteration``, ``index``, ``model``, ``seed``,
+        ``selection`` and ``workdir`` are passed too where the function's signature names them.
+    retries:
+        How often a failed attempt is repeated.
+    """
+
+    reference: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TaskId:
+    """Which task of which learner: unique within a run."""
+
+    learner: str
+    iteration: int
+    stage: str
+    index: int = 0
+    model: str = ""
+
+    def __str__(self) -> str:
+        name = f"{self.learner}.{self.iteration}.{self.stage}.{self.index}"
+        return f"{name}.{self.model}" if self.model else name
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """One task as a learner asks for it.
+
+    Attributes
+    ----------
+    seed:
+        From the run's seed and ``id`` alone, so that a retry and another number of ranks give the same.
+    selection:
+        Path of the ``.npz`` with the latest selected candidates (``indices``, ``scores``), if there is one.
+    """
+
+    id: TaskId
+    work: Task | Function
+    seed: int
+    expects: Expects = Expects.ANYTHING
+    selection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileArray:
+    """An array that a task left in a ``.npy`` file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankArray:
+    """An array that a function returned and that stays in the memory of the rank that ran it."""
+
+    rank: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What one attempt of a task came to; times are seconds since 1970-01-01.
+
+    Attributes
+    ----------
+    value:
+        A JSON value, text, a :class:`FileArray` or a :class:`RankArray`; ``None`` unless ``done``.
+    error:
+        Why the attempt failed, with the last lines of its output; empty where it did not.
+    max_rss:
+        Largest resident set of its processes, in bytes.
+    """
+
+    id: TaskId
+    attempt: int
+    status: TaskStatus
+    rank: int
+    host: str
+    queued: float
+    started: float
+    finished: float
+    value: Any = None
+    exit_code: int | None = None
+    signal: str = ""
+    error: str = ""
+    cpu_seconds: float = 0.0
+    max_rss: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the attempt succeeded."""
+        return self.status is TaskStatus.DONE

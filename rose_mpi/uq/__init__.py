@@ -1,0 +1,1 @@
+"""Uncertainty: kernels, metrics, scoring and selection."""
