@@ -64,6 +64,8 @@ class Uncertainty:
         A number of candidates, or the fraction of the pool (0 < f < 1).
     threshold:
         Stop when the selected candidates are more certain than this on average; ``None``: never.
+    targets:
+        Path of a ``.npy`` with the candidates' true values, for the metrics that need them.
     changing_pool:
         Rows of the predictions are renumbered by the user's tasks, so nothing is remembered as queried.
     """
@@ -72,6 +74,7 @@ class Uncertainty:
     task_type: str
     query_size: int | float
     threshold: float | None = None
+    targets: str | None = None
     changing_pool: bool = False
 
 

@@ -39,6 +39,8 @@ class ScoreRequest:
         Sorted indices of candidates that must not be chosen. int64 ``[e]``
     seed:
         For metrics that draw random numbers.
+    targets:
+        True values of the candidates, for the metrics that need them.
     """
 
     learner: str
@@ -49,6 +51,7 @@ class ScoreRequest:
     members: tuple[Member, ...]
     excluded: NDArray[np.int64]
     seed: int
+    targets: FileArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
