@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rose_mpi.tasks import TaskCall, TaskResult
-from rose_mpi.uq.scores import Scores, ScoreRequest
+from rose_mpi.uq.scores import ScoreRequest, Scores
 
 
 class Executor(Protocol):
