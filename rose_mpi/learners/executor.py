@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from rose_mpi.tasks import TaskCall, TaskResult
@@ -12,8 +12,12 @@ from rose_mpi.uq.scores import ScoreRequest, Scores
 class Executor(Protocol):
     """Runs the stages of learners."""
 
+    async def open(self, learners: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
+        """Give each learner a group of ranks; returns the world ranks of each, the leader first."""
+        ...
+
     async def run_stage(self, calls: Sequence[TaskCall]) -> list[TaskResult]:
-        """Run the tasks of one stage, in parallel where there is room.
+        """Run the tasks of one stage of a learner, in parallel where there is room.
 
         Returns the last attempt of each task, in the order of ``calls``; a task that failed is a
         result too, never an exception. Cancelling the call ends its tasks.

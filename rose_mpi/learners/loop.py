@@ -1,0 +1,86 @@
+"""The loop that every learner runs, whatever its kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+from rose_mpi.events import IterationState, StopReason
+from rose_mpi.learners.executor import Executor
+from rose_mpi.learners.memory import Memory
+from rose_mpi.learners.recipes import RECIPES
+from rose_mpi.learners.spec import LearnerSpec
+from rose_mpi.learners.stages import Stages
+from rose_mpi.uq.registry import is_more_certain
+
+
+class LearnerLoop:
+    """Iterates a learner until a criterion is met or its iterations are used up.
+
+    Attributes
+    ----------
+    stop_reason:
+        Why it stopped; ``None`` while it runs.
+    """
+
+    def __init__(self, spec: LearnerSpec, executor: Executor) -> None:
+        self.spec = spec
+        self.stop_reason: StopReason | None = None
+        self._executor = executor
+        self._memory = Memory(spec.ensemble.models, spec.criterion)
+
+    async def states(self) -> AsyncIterator[IterationState]:
+        """Run the iterations, giving the state after each.
+
+        Raises
+        ------
+        TaskError
+            If a task failed for good.
+        ScoreError
+            If the predictions of the ensemble cannot be scored.
+        """
+        iteration = 0
+        while self.stop_reason is None:
+            if self.spec.max_iterations is not None and iteration >= self.spec.max_iterations:
+                self.stop_reason = StopReason.MAX_ITER_REACHED
+                return
+            yield await self._iterate(iteration)
+            iteration += 1
+
+    async def _iterate(self, iteration: int) -> IterationState:
+        started = time.time()
+        stages = Stages(self.spec, iteration, self._executor, self._memory)
+        await RECIPES[self.spec.kind](stages)
+        self.stop_reason = self._reason_to_stop(stages)
+        return self._state(stages, started)
+
+    def _reason_to_stop(self, stages: Stages) -> StopReason | None:
+        if self.spec.criterion and not self._memory.unmet:
+            return StopReason.CRITERION_MET
+        if stages.scores is None or self.spec.uncertainty is None:
+            return None
+        if stages.scores.indices.size == 0:
+            return StopReason.STOPPED
+        wanted = self.spec.uncertainty
+        if wanted.threshold is None:
+            return None
+        certain = is_more_certain(wanted.metric, stages.scores.uncertainty, wanted.threshold)
+        return StopReason.CRITERION_MET if certain else None
+
+    def _state(self, stages: Stages, started: float) -> IterationState:
+        scores = stages.scores
+        metrics = dict(self._memory.metrics)
+        return IterationState(
+            learner=self.spec.name,
+            iteration=stages.iteration,
+            started=started,
+            finished=time.time(),
+            metric=sum(metrics.values()) / len(metrics) if metrics else float("nan"),
+            model_metric=metrics,
+            uncertainty=scores.uncertainty if scores else float("nan"),
+            pool_uncertainty=scores.pool_uncertainty if scores else float("nan"),
+            selected=tuple(scores.indices.tolist()) if scores else (),
+            selected_score=tuple(scores.scores.tolist()) if scores else (),
+            state=stages.state(),
+            should_stop=self.stop_reason is StopReason.CRITERION_MET,
+        )

@@ -1,0 +1,51 @@
+"""What a learner carries from one iteration to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_mpi.learners.spec import Criterion
+from rose_mpi.metrics import compare
+from rose_mpi.uq.scores import Scores
+
+
+class Memory:
+    """Metrics of the models and candidates chosen so far.
+
+    Attributes
+    ----------
+    queried:
+        Sorted indices of all candidates chosen so far. int64 ``[n]``
+    selection:
+        Path of the ``.npz`` with the latest selection; ``None`` before the first.
+    metrics:
+        The last metric of each model.
+    """
+
+    def __init__(self, models: Sequence[str], criterion: Criterion | None) -> None:
+        self.queried: NDArray[np.int64] = np.empty(0, np.int64)
+        self.selection: str | None = None
+        self.metrics: dict[str, float] = {}
+        self._models = tuple(models)
+        self._criterion = criterion
+        self._met: set[str] = set()
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """The models that have not met their criterion yet, so that they go on training."""
+        return tuple(model for model in self._models if model not in self._met)
+
+    def remember_metric(self, model: str, metric: float) -> None:
+        """Keep a model's metric, and that it met the criterion, from then on."""
+        self.metrics[model] = metric
+        criterion = self._criterion
+        if criterion and compare(metric, criterion.operator, criterion.threshold):
+            self._met.add(model)
+
+    def remember_selection(self, scores: Scores) -> None:
+        """Keep what was chosen, so that it is not chosen again."""
+        self.queried = np.union1d(self.queried, scores.indices)
+        self.selection = scores.file or None
