@@ -9,9 +9,9 @@ from rose_mpi.events import IterationState, StopReason
 from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.memory import Memory
 from rose_mpi.learners.recipes import RECIPES
-from rose_mpi.learners.spec import LearnerSpec
+from rose_mpi.learners.spec import LearnerSpec, Uncertainty
 from rose_mpi.learners.stages import Stages
-from rose_mpi.uq.registry import is_more_certain
+from rose_mpi.uq.registry import find_metric
 
 
 class LearnerLoop:
@@ -61,10 +61,7 @@ class LearnerLoop:
             return None
         if stages.scores.indices.size == 0:
             return StopReason.STOPPED
-        wanted = self.spec.uncertainty
-        if wanted.threshold is None:
-            return None
-        certain = is_more_certain(wanted.metric, stages.scores.uncertainty, wanted.threshold)
+        certain = _is_certain(self.spec.uncertainty, stages.scores.uncertainty)
         return StopReason.CRITERION_MET if certain else None
 
     def _state(self, stages: Stages, started: float) -> IterationState:
@@ -84,3 +81,12 @@ class LearnerLoop:
             state=stages.state(),
             should_stop=self.stop_reason is StopReason.CRITERION_MET,
         )
+
+
+def _is_certain(wanted: Uncertainty, uncertainty: float) -> bool:
+    """Whether the chosen candidates are more certain than the threshold, in the metric's direction."""
+    if wanted.threshold is None:
+        return False
+    if find_metric(wanted.metric).minimise:
+        return uncertainty > wanted.threshold
+    return uncertainty < wanted.threshold

@@ -1,0 +1,63 @@
+"""Messages between ranks, point to point."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Iterator
+
+from mpi4py import MPI
+
+from rose_mpi.mpi.messages import Message
+
+COORDINATOR = 0
+"""The rank that coordinates."""
+
+_TAG = 1
+
+
+class Channel:
+    """Sends and receives messages without ever waiting; for one thread.
+
+    All messages to one rank between two calls of :meth:`flush` travel as one, and those to the own rank
+    do not travel at all. Messages between two ranks arrive in the order in which they were sent.
+    """
+
+    def __init__(self, comm: MPI.Intracomm) -> None:
+        self._comm = comm
+        self.rank = comm.rank
+        self._outbox: dict[int, list[Message]] = {}
+        self._own: deque[Message] = deque()
+        self._travelling: list[tuple[MPI.Request, bytes]] = []
+
+    def send(self, rank: int, message: Message) -> None:
+        """Send a message with the next flush."""
+        if rank == self.rank:
+            self._own.append(message)
+        else:
+            self._outbox.setdefault(rank, []).append(message)
+
+    def flush(self) -> None:
+        """Send what is in the outbox, and let go of what has arrived."""
+        for rank, messages in self._outbox.items():
+            data = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
+            self._travelling.append((self._comm.Isend([data, MPI.BYTE], rank, _TAG), data))
+        self._outbox.clear()
+        if self._travelling:
+            self._travelling = [sent for sent in self._travelling if not sent[0].Test()]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent or to be delivered to this rank itself."""
+        return not (self._travelling or self._outbox or self._own)
+
+    def receive(self) -> Iterator[tuple[int, Message]]:
+        """The messages that have arrived, with the ranks they come from."""
+        while self._own:
+            yield self.rank, self._own.popleft()
+        status = MPI.Status()
+        while (arrived := self._comm.Improbe(MPI.ANY_SOURCE, _TAG, status)) is not None:
+            data = bytearray(status.Get_count(MPI.BYTE))
+            arrived.Recv([data, MPI.BYTE])
+            for message in pickle.loads(data):
+                yield status.Get_source(), message

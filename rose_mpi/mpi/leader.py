@@ -1,0 +1,115 @@
+"""The rank that spreads the stages of a group's learners over the group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import singledispatchmethod
+
+from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.messages import (
+    AskLoan,
+    CancelTasks,
+    KillTask,
+    Loan,
+    LoanOver,
+    LoanRefused,
+    LoanReturned,
+    RecallLoan,
+    RunStage,
+    RunTask,
+    TaskDropped,
+    TaskEnded,
+    TaskReport,
+)
+from rose_mpi.scheduling.dispatcher import (
+    Dispatcher,
+    Drop,
+    GiveBack,
+    Instruction,
+    Kill,
+    Lend,
+    Recall,
+    Report,
+    Run,
+)
+
+
+class Leader:
+    """Turns messages into events for the dispatcher, and its instructions into messages."""
+
+    def __init__(self, channel: Channel, ranks: Sequence[int], slots: int, functions: bool) -> None:
+        self._channel = channel
+        self._functions = functions
+        self._dispatcher = Dispatcher(ranks, slots, functions)
+        self._lent_to: dict[int, int] = {}
+
+    def run_stage(self, message: RunStage) -> None:
+        """Take the tasks of a stage."""
+        self._carry_out(self._dispatcher.submit(message.calls, time.time()))
+
+    def cancel(self, message: CancelTasks) -> None:
+        """End tasks that are no longer wanted."""
+        self._carry_out(self._dispatcher.cancel(message.tasks))
+
+    def task_ended(self, message: TaskEnded) -> None:
+        """A worker ended an attempt."""
+        self._carry_out(self._dispatcher.finished(message.result, time.time()))
+
+    def ask_loan(self, message: AskLoan) -> None:
+        """Lend an idle rank, or say that there is none."""
+        lend = self._dispatcher.lend(message.borrower)
+        if lend:
+            self._carry_out([lend])
+        else:
+            self._channel.send(COORDINATOR, LoanRefused(message.borrower))
+
+    def loan(self, owner: int, message: Loan) -> None:
+        """Another leader lends a rank."""
+        self._carry_out(self._dispatcher.borrow(message.rank, owner, message.functions))
+
+    def recall_loan(self, message: RecallLoan) -> None:
+        """Its owner needs a borrowed rank."""
+        self._carry_out(self._dispatcher.recall(message.rank))
+
+    def loan_over(self, message: LoanOver) -> None:
+        """A lent rank came back."""
+        self._channel.send(COORDINATOR, LoanReturned(self._lent_to.pop(message.rank)))
+        self._carry_out(self._dispatcher.take_back(message.rank))
+
+    def _carry_out(self, instructions: Sequence[Instruction]) -> None:
+        for instruction in instructions:
+            self._act(instruction)
+
+    @singledispatchmethod
+    def _act(self, instruction: Instruction) -> None:
+        raise TypeError(f"no way to carry out {instruction!r}")
+
+    @_act.register
+    def _(self, run: Run) -> None:
+        self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep))
+
+    @_act.register
+    def _(self, report: Report) -> None:
+        self._channel.send(COORDINATOR, TaskReport(report.result, report.final))
+
+    @_act.register
+    def _(self, drop: Drop) -> None:
+        self._channel.send(COORDINATOR, TaskDropped(drop.task))
+
+    @_act.register
+    def _(self, kill: Kill) -> None:
+        self._channel.send(kill.rank, KillTask(kill.task, kill.attempt))
+
+    @_act.register
+    def _(self, lend: Lend) -> None:
+        self._lent_to[lend.rank] = lend.borrower
+        self._channel.send(lend.borrower, Loan(lend.rank, self._functions))
+
+    @_act.register
+    def _(self, back: GiveBack) -> None:
+        self._channel.send(back.owner, LoanOver(back.rank))
+
+    @_act.register
+    def _(self, recall: Recall) -> None:
+        self._channel.send(recall.borrower, RecallLoan(recall.rank))

@@ -1,0 +1,269 @@
+"""What ranks say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rose_mpi.layout import Layout
+from rose_mpi.scheduling.groups import Group
+from rose_mpi.tasks import TaskCall, TaskId, TaskResult
+from rose_mpi.uq.scores import Member, ScoreRequest, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all ranks must know of a run.
+
+    Attributes
+    ----------
+    environment:
+        Variables for all tasks.
+    metrics:
+        Uncertainty metrics whose kernels will be needed.
+    """
+
+    run: str
+    root: str
+    layout: Layout
+    environment: dict[str, str]
+    tasks_per_rank: int
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A rank is there. To the coordinator."""
+
+    host: str
+    cpus: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The run begins. To every rank, with the cores that its tasks may use and how many it can count on."""
+
+    settings: Settings
+    cpus: frozenset[int]
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinGroup:
+    """You belong to this group, whose ranks may run functions or not. To every member of it."""
+
+    number: int
+    group: Group
+    functions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReady:
+    """My main thread waits to enter the creation of the group's communicator. To the coordinator."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGo:
+    """All members are ready: create the communicator. To every member."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStage:
+    """Tasks for a group. To its leader."""
+
+    calls: tuple[TaskCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTasks:
+    """Tasks that are no longer wanted. To the leader that has them."""
+
+    tasks: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """An attempt ended; no other follows if ``final``. To the coordinator."""
+
+    result: TaskResult
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDropped:
+    """A cancelled task had not begun. To the coordinator."""
+
+    task: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class RunTask:
+    """Run an attempt of a task. To a worker."""
+
+    call: TaskCall
+    attempt: int
+    queued: float
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KillTask:
+    """End an attempt and all its processes. To a worker."""
+
+    task: TaskId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """An attempt ended. To the leader that asked for it."""
+
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class AskLoan:
+    """Lend a rank to ``borrower`` if one is idle. To a leader."""
+
+    borrower: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoanRefused:
+    """No rank is idle. To the coordinator."""
+
+    borrower: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Use my ``rank``. To the borrowing leader."""
+
+    rank: int
+    functions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecallLoan:
+    """Return ``rank`` when its task ends. To the borrowing leader."""
+
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoanOver:
+    """Your ``rank`` is yours again. To its owner."""
+
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoanReturned:
+    """My rank came back from ``borrower``. To the coordinator."""
+
+    borrower: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEnsemble:
+    """Score an ensemble. To the leader of the learner's group."""
+
+    number: int
+    request: ScoreRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareScore:
+    """Open these predictions (position in the ensemble, member) and say whether they fit. To a member."""
+
+    number: int
+    request: ScoreRequest
+    mine: tuple[tuple[int, Member], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReady:
+    """My predictions are open, with these shapes by position (or why not), and I wait. To the leader."""
+
+    number: int
+    shapes: tuple[tuple[int, tuple[int, ...]], ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreGo:
+    """Enter the collective, or leave it be if not ``go``. To every member."""
+
+    number: int
+    go: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberScored:
+    """I have left the collective with this result. To the leader."""
+
+    number: int
+    scores: Scores | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEnded:
+    """What an ensemble's scoring came to. To the coordinator."""
+
+    number: int
+    scores: Scores | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetArray:
+    """An array is no longer needed. To the rank that keeps it."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A signal reached a rank. To the coordinator."""
+
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The job ends: finalize MPI and leave. To every rank."""
+
+
+Message = (
+    Hello
+    | Welcome
+    | JoinGroup
+    | GroupReady
+    | GroupGo
+    | RunStage
+    | CancelTasks
+    | TaskReport
+    | TaskDropped
+    | RunTask
+    | KillTask
+    | TaskEnded
+    | AskLoan
+    | LoanRefused
+    | Loan
+    | RecallLoan
+    | LoanOver
+    | LoanReturned
+    | ScoreEnsemble
+    | PrepareScore
+    | ScoreReady
+    | ScoreGo
+    | MemberScored
+    | ScoreEnded
+    | ForgetArray
+    | StopRequested
+    | Goodbye
+)

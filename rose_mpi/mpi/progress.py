@@ -1,0 +1,105 @@
+"""The engine thread of a rank: delivers messages, runs what other threads post, sleeps when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from rose_mpi.mpi.channel import Channel
+from rose_mpi.mpi.messages import Message
+
+SPIN_SECONDS: Final = 2e-4
+"""After the last event the thread yields instead of sleeping for so long."""
+
+SLEEP_SHARE: Final = 0.05
+"""Each sleep lasts this part of the time since the last event."""
+
+LONGEST_SLEEP: Final = 0.004
+"""Longest time between two looks for messages, in seconds; it bounds the delivery time of an idle rank."""
+
+
+class Progress:
+    """Runs everything that happens on a rank outside the user's code, in one thread.
+
+    MPI cannot wake a sleeping thread, so the thread looks for messages ever less often the longer none
+    came; what other threads post and what the watched file brings wakes it at once.
+    """
+
+    def __init__(self, channel: Channel, alone: bool) -> None:
+        self.channel = channel
+        self.handle: Callable[[int, Message], None] = lambda rank, message: None
+        self._alone = alone
+        self._posted: deque[Callable[[], None]] = deque()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._watched: dict[int, Callable[[], None]] = {}
+        self._stopping = False
+        self._thread: int | None = None
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Have ``action`` run in the engine thread; from any thread."""
+        self._posted.append(action)
+        if threading.get_ident() != self._thread:
+            self._wake()
+
+    def watch(self, descriptor: int, action: Callable[[], None]) -> None:
+        """Run ``action`` whenever ``descriptor`` can be read."""
+        self._watched[descriptor] = action
+
+    def unwatch(self, descriptor: int) -> None:
+        """Watch ``descriptor`` no more."""
+        self._watched.pop(descriptor, None)
+
+    def stop(self) -> None:
+        """End :meth:`run` once everything sent has arrived; in the engine thread."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        self._thread = threading.get_ident()
+        last_event = time.perf_counter()
+        while not (self._stopping and self.channel.idle):
+            if self._step():
+                last_event = time.perf_counter()
+            else:
+                self._pause(time.perf_counter() - last_event)
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def _step(self) -> bool:
+        busy = bool(self._posted)
+        for _ in range(len(self._posted)):
+            self._posted.popleft()()
+        for rank, message in self.channel.receive():
+            busy = True
+            self.handle(rank, message)
+        self.channel.flush()
+        return busy
+
+    def _pause(self, idle: float) -> None:
+        if self._alone and self.channel.idle:
+            timeout = None
+        elif idle < SPIN_SECONDS:
+            os.sched_yield()
+            timeout = 0.0
+        else:
+            timeout = min(idle * SLEEP_SHARE, LONGEST_SLEEP)
+        wake = self._wake_read.fileno()
+        ready, _, _ = select.select([wake, *self._watched], [], [], timeout)
+        for descriptor in ready:
+            if descriptor == wake:
+                self._wake_read.recv(4096)
+            else:
+                self.post(self._watched[descriptor])
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full of wake-ups that the thread has not read yet
+            self._wake_write.send(b"\0")

@@ -1,0 +1,195 @@
+"""Scoring an ensemble over a group: prepare, ready from all members, go.
+
+Nobody enters the collective before every member has opened its predictions and they are known to fit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from rose_mpi.errors import ScoreError
+from rose_mpi.mpi.callrunner import CallRunner, Gate
+from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.messages import (
+    ForgetArray,
+    MemberScored,
+    PrepareScore,
+    ScoreEnded,
+    ScoreEnsemble,
+    ScoreGo,
+    ScoreReady,
+)
+from rose_mpi.tasks import RankArray
+from rose_mpi.uq.ensemble import score_ensemble
+from rose_mpi.uq.scores import Member
+
+Array = NDArray[np.generic]
+
+
+@dataclass(slots=True)
+class _Score:
+    order: ScoreEnsemble
+    ready: dict[int, ScoreReady] = field(default_factory=dict)
+    ended: dict[int, MemberScored] = field(default_factory=dict)
+
+
+class ScoreLead:
+    """The leader's side: one collective of its group at a time."""
+
+    def __init__(self, channel: Channel, ranks: Sequence[int]) -> None:
+        self._channel = channel
+        self._ranks = tuple(ranks)
+        self._waiting: deque[ScoreEnsemble] = deque()
+        self._score: _Score | None = None
+
+    def order(self, message: ScoreEnsemble) -> None:
+        """Score an ensemble when those before it are done."""
+        self._waiting.append(message)
+        self._next()
+
+    def ready(self, rank: int, message: ScoreReady) -> None:
+        """A member has opened its predictions, or could not."""
+        score = self._current
+        score.ready[rank] = message
+        if len(score.ready) < len(self._ranks):
+            return
+        error = _disagreement(score.order.request.members, score.ready)
+        for member in self._ranks:
+            self._channel.send(member, ScoreGo(message.number, go=not error))
+        if error:
+            self._end(ScoreEnded(message.number, None, error))
+
+    def ended(self, rank: int, message: MemberScored) -> None:
+        """A member has left the collective."""
+        score = self._current
+        score.ended[rank] = message
+        if len(score.ended) == len(self._ranks):
+            first = score.ended[self._ranks[0]]
+            self._end(ScoreEnded(first.number, first.scores, first.error))
+
+    @property
+    def _current(self) -> _Score:
+        if self._score is None:
+            raise RuntimeError("no ensemble is being scored")
+        return self._score
+
+    def _next(self) -> None:
+        if self._score or not self._waiting:
+            return
+        order = self._waiting.popleft()
+        self._score = _Score(order)
+        shares = _shares(order.request.members, self._ranks)
+        for rank in self._ranks:
+            self._channel.send(rank, PrepareScore(order.number, order.request, shares[rank]))
+
+    def _end(self, outcome: ScoreEnded) -> None:
+        for member in self._current.order.request.members:
+            if isinstance(member.array, RankArray):
+                self._channel.send(member.array.rank, ForgetArray(member.array.key))
+        self._channel.send(COORDINATOR, outcome)
+        self._score = None
+        self._next()
+
+
+class ScoreMember:
+    """A member's side: opens its predictions, waits, enters."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        runner: CallRunner,
+        post: Callable[[Callable[[], None]], None],
+        comm: Callable[[], MPI.Intracomm],
+        arrays: Mapping[str, Array],
+        threads: int,
+    ) -> None:
+        self._channel = channel
+        self._runner = runner
+        self._post = post
+        self._comm = comm
+        self._arrays = arrays
+        self._threads = threads
+        self._gates: dict[int, Gate] = {}
+
+    def prepare(self, leader: int, message: PrepareScore) -> None:
+        """Open the predictions that fall to this rank and wait for the others."""
+        gate = self._gates[message.number] = Gate()
+        self._runner.submit(lambda: self._score(leader, message, gate))
+
+    def go(self, message: ScoreGo) -> None:
+        """Enter the collective, or leave it be."""
+        self._gates.pop(message.number).open(message.go)
+
+    def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
+        try:
+            opened = {position: self._open(member) for position, member in message.mine}
+            shapes = tuple((position, array.shape) for position, array in opened.items())
+            ready = ScoreReady(message.number, shapes, "")
+        except (OSError, ValueError, ScoreError) as error:
+            opened, ready = {}, ScoreReady(message.number, (), str(error))
+        self._reply(leader, ready)
+        if gate.wait():
+            self._reply(leader, self._entered(message, opened))
+
+    def _entered(self, message: PrepareScore, opened: Mapping[int, Array]) -> MemberScored:
+        request = message.request
+        try:
+            scores = score_ensemble(
+                self._comm(),
+                list(opened.values()),
+                request.metric,
+                request.query_size,
+                task_type=request.task_type,
+                positions=list(opened),
+                excluded=request.excluded,
+                targets=np.load(request.targets.path, mmap_mode="r") if request.targets else None,
+                seed=request.seed,
+                threads=self._threads,
+            )
+        except ScoreError as error:
+            return MemberScored(message.number, None, str(error))
+        return MemberScored(message.number, scores, "")
+
+    def _open(self, member: Member) -> Array:
+        array = member.array
+        if isinstance(array, RankArray):
+            return self._arrays[array.key]
+        try:
+            return np.load(array.path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        except (OSError, ValueError) as error:
+            raise ScoreError(f"{member}: {array.path} cannot be read as .npy: {error}") from error
+
+    def _reply(self, leader: int, message: ScoreReady | MemberScored) -> None:
+        self._post(lambda: self._channel.send(leader, message))
+
+
+def _shares(members: Sequence[Member], ranks: Sequence[int]) -> dict[int, tuple[tuple[int, Member], ...]]:
+    """Who brings which prediction: arrays from where they are, files by turns."""
+    shares: dict[int, list[tuple[int, Member]]] = {rank: [] for rank in ranks}
+    for position, member in enumerate(members):
+        array = member.array
+        rank = array.rank if isinstance(array, RankArray) else ranks[position % len(ranks)]
+        shares[rank].append((position, member))
+    return {rank: tuple(share) for rank, share in shares.items()}
+
+
+def _disagreement(members: Sequence[Member], ready: Mapping[int, ScoreReady]) -> str:
+    """Why the ensemble cannot be scored; empty if it can."""
+    answers = [answer for _, answer in sorted(ready.items())]
+    for answer in answers:
+        if answer.error:
+            return answer.error
+    shapes = dict(sorted(shape for answer in answers for shape in answer.shapes))
+    for position, shape in shapes.items():
+        if shape != shapes[0]:
+            return (
+                f"{members[position]} has shape {list(shape)}, but {members[0]} has {list(shapes[0])}: "
+                f"all predictions of an ensemble must have one shape"
+            )
+    return ""

@@ -1,0 +1,173 @@
+"""A job from its first message to its last: rank 0 leads a session, the other ranks serve it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from rose_mpi.errors import LauncherError
+from rose_mpi.events import Observer
+from rose_mpi.execution.affinity import share_of_node
+from rose_mpi.mpi import messages as m
+from rose_mpi.mpi.coordinator import Coordinator
+from rose_mpi.mpi.executor import MpiExecutor
+from rose_mpi.mpi.failure import abort
+from rose_mpi.mpi.node import Node
+from rose_mpi.mpi.world import World
+from rose_mpi.scheduling.groups import check_group_size
+
+ARRIVAL_SECONDS: Final = 60.0
+QUIET_SECONDS: Final = 5.0
+HELPING_SIZE: Final = 4
+"""Up to this many ranks the coordinator's rank runs executables as well."""
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def serve(world: World) -> None:
+    """Serve as a rank other than 0 until the session ends.
+
+    Signals that ask for a stop are passed on to the coordinator, when this is the main thread.
+    """
+    node = Node(world)
+    node.start()
+    if threading.current_thread() is threading.main_thread():
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda number, _: node.tell_coordinator(m.StopRequested(number)))
+    try:
+        node.runner.serve()
+    except BaseException as error:
+        abort(world, error)
+    node.join()
+
+
+class Session:
+    """Rank 0's hold on all ranks.
+
+    Raises
+    ------
+    LauncherError
+        If ranks do not answer within a minute; it names them.
+    """
+
+    def __init__(self, world: World, on_stop: Callable[[int], None]) -> None:
+        self._node = Node(world)
+        self._world = world
+        self._hellos: dict[int, m.Hello] = {}
+        self._all_here = threading.Event()
+        self._coordinator: Coordinator | None = None
+        self._runner: threading.Thread | None = None
+        handlers = self._node.handlers
+        handlers[m.Hello] = self._hello
+        handlers[m.StopRequested] = lambda _, message: on_stop(message.signal)
+        self._node.start()
+        if world.size == 1:
+            self._runner = threading.Thread(target=self._serve, name="rose-functions", daemon=True)
+            self._runner.start()
+        self._await_all()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host of each rank."""
+        return tuple(self._hellos[rank].host for rank in range(self._world.size))
+
+    def begin(
+        self, settings: m.Settings, *, dedicated: bool, ranks_per_learner: int | None, observe: Observer
+    ) -> MpiExecutor:
+        """Tell all ranks what the run is; returns what learners run on.
+
+        Parameters
+        ----------
+        dedicated:
+            Keep this rank free of tasks, however few ranks there are.
+
+        Raises
+        ------
+        UsageError
+            If ``ranks_per_learner`` is larger than the number of ranks that serve learners.
+        """
+        learners = self._ranks_for_learners()
+        check_group_size(len(learners), ranks_per_learner)
+        helping = 1 < self._world.size <= HELPING_SIZE and not dedicated
+        coordinator = self._coordinator = Coordinator(
+            self._node.channel,
+            learners,
+            slots=settings.tasks_per_rank,
+            ranks_per_learner=ranks_per_learner,
+            helping=helping,
+            observe=observe,
+        )
+        self._node.handlers.update(
+            {
+                m.GroupReady: coordinator.group_ready,
+                m.TaskReport: coordinator.task_report,
+                m.TaskDropped: coordinator.task_dropped,
+                m.LoanRefused: coordinator.loan_refused,
+                m.LoanReturned: coordinator.loan_returned,
+                m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
+            }
+        )
+        running = (0, *learners) if helping and 0 not in learners else learners
+        self._node.progress.post(lambda: self._welcome(settings, running))
+        return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
+
+    def close(self) -> bool:
+        """End the session; returns whether all ranks have left in order.
+
+        ``False`` means that something is still under way (a function that does not end), so that only
+        :func:`~rose_mpi.mpi.failure.end_job` ends the job.
+        """
+        if self._coordinator and not self._becomes_quiet(self._coordinator):
+            return False
+        self._node.progress.post(self._say_goodbye)
+        self._node.join()
+        if self._runner:
+            self._runner.join()
+        return True
+
+    def _serve(self) -> None:
+        try:
+            self._node.runner.serve()
+        except BaseException as error:
+            abort(self._world, error)
+
+    def _hello(self, rank: int, message: m.Hello) -> None:
+        self._hellos[rank] = message
+        if len(self._hellos) == self._world.size:
+            self._all_here.set()
+
+    def _await_all(self) -> None:
+        if not self._all_here.wait(ARRIVAL_SECONDS):
+            missing = sorted(set(range(self._world.size)) - self._hellos.keys())
+            raise LauncherError(f"ranks {missing} have not answered within {ARRIVAL_SECONDS:.0f} s")
+
+    def _ranks_for_learners(self) -> tuple[int, ...]:
+        """All ranks but 0 (or 0 alone), those of one host side by side."""
+        if self._world.size == 1:
+            return (0,)
+        first = {host: rank for rank, host in reversed(list(enumerate(self.hosts)))}
+        return tuple(sorted(range(1, self._world.size), key=lambda rank: (first[self.hosts[rank]], rank)))
+
+    def _welcome(self, settings: m.Settings, running: tuple[int, ...]) -> None:
+        for rank, hello in self._hellos.items():
+            peers = [
+                (other, self._hellos[other].cpus)
+                for other in running
+                if self._hellos[other].host == hello.host
+            ]
+            cpus = share_of_node(hello.cpus, peers, rank)
+            sharing = sum(1 for _, mask in peers if mask == hello.cpus) or 1
+            self._node.channel.send(rank, m.Welcome(settings, cpus, max(1, len(hello.cpus) // sharing)))
+
+    def _becomes_quiet(self, coordinator: Coordinator) -> bool:
+        deadline = time.monotonic() + QUIET_SECONDS
+        while not coordinator.quiet and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return coordinator.quiet
+
+    def _say_goodbye(self) -> None:
+        for rank in range(self._world.size):
+            self._node.channel.send(rank, m.Goodbye())

@@ -1,0 +1,66 @@
+"""The processes of this job: MPI is started here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi4py import MPI
+
+from rose_mpi.errors import LauncherError
+
+_LAUNCHER_VARIABLES = (
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("PMI_SIZE", "PMI_RANK"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All ranks of the job.
+
+    Attributes
+    ----------
+    comm:
+        A duplicate of the world communicator, for point-to-point messages only.
+    """
+
+    comm: MPI.Intracomm
+    rank: int
+    size: int
+    host: str
+
+
+def join_world(comm: MPI.Intracomm | None = None) -> World:
+    """Join the job's other ranks; collective over ``comm`` (all processes by default).
+
+    Raises
+    ------
+    LauncherError
+        If the launcher started several processes but MPI knows of one only.
+    """
+    comm = comm or MPI.COMM_WORLD
+    _refuse_singletons(comm.size, os.environ)
+    return World(comm.Dup(), comm.rank, comm.size, socket.gethostname())
+
+
+def _refuse_singletons(size: int, environ: Mapping[str, str]) -> None:
+    if size > 1 or MPI.COMM_WORLD.size > 1:
+        return
+    for size_name, _ in _LAUNCHER_VARIABLES:
+        started = environ.get(size_name, "")
+        if started.isdigit() and int(started) > 1:
+            library = MPI.Get_library_version().split("\n")[0].strip("\0 ")
+            raise LauncherError(
+                f"the launcher started {started} processes ({size_name}={started}), but each is alone: "
+                f"mpi4py uses {library}, which does not belong to that launcher. Use the mpirun of the same "
+                f"MPI, or choose with MPI4PY_MPIABI=openmpi or mpich; under srun give a fitting --mpi"
+            )
+
+
+def is_first_process(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is the first of the launched processes, as the launcher counts them."""
+    return all(environ.get(rank_name, "0") == "0" for _, rank_name in _LAUNCHER_VARIABLES)
