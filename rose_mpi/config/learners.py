@@ -1,0 +1,282 @@
+"""From the tables of a configuration to its learners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from rose_mpi.config import scripts
+from rose_mpi.config.faults import FaultList
+from rose_mpi.config.layers import Layer, Layers
+from rose_mpi.config.models import ConfigTable, CriterionTable, LearnerTable, Table
+from rose_mpi.config.nearest import did_you_mean
+from rose_mpi.config.places import KeyPath
+from rose_mpi.config.steps import StepBuilder
+from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, LearnerSpec, Step, Uncertainty
+from rose_mpi.metrics import OPERATORS, STANDARD_OPERATORS
+from rose_mpi.uq.registry import METRICS, RANDOM, Metric
+
+_STEPS: Final = {
+    LearnerKind.ACTIVE: ("simulation", "training", "active_learn", "criterion"),
+    LearnerKind.UQ: ("simulation", "training", "prediction", "active_learn", "criterion"),
+}
+_REQUIRED: Final = {LearnerKind.ACTIVE: ("training",), LearnerKind.UQ: ("training", "prediction")}
+_ONLY_UQ: Final = ("prediction", "uncertainty", "ensemble")
+_CRITERION_KEYS: Final = tuple(CriterionTable.model_fields)
+_SOLE_LEARNER: Final = LearnerTable(name="learner")
+
+
+def build_learners(
+    config: ConfigTable, root: Path, faults: FaultList, max_iterations: int | None = None
+) -> tuple[LearnerSpec, ...]:
+    """The learners that ``config`` describes.
+
+    Parameters
+    ----------
+    root:
+        Folder of the configuration.
+    faults:
+        Takes what is wrong with them; the learners are to be used only if nothing was.
+    max_iterations:
+        Takes the place of every learner's own.
+    """
+    builder = _Builder(config, root, faults, max_iterations)
+    tables = config.learners or [_SOLE_LEARNER]
+    specs = [spec for number, table in enumerate(tables) for spec in builder.build(number, table)]
+    builder.check_names()
+    builder.check_unused_tables()
+    return tuple(specs)
+
+
+@dataclass(slots=True)
+class _Builder:
+    config: ConfigTable
+    root: Path
+    faults: FaultList
+    max_iterations: int | None
+
+    def build(self, number: int, table: LearnerTable) -> Iterator[LearnerSpec]:
+        """One learner, or as many as ``repeat`` says."""
+        if self.faults.explained(("learners", number, "kind")):
+            return
+        spec = _Learner(self, number, table).spec()
+        for name in names_of(table):
+            yield replace(spec, name=name)
+
+    def check_names(self) -> None:
+        """No two learners may have one name, and each must have one."""
+        first_with: dict[str, int] = {}
+        for number, table in enumerate(self.config.learners):
+            path = ("learners", number, "name")
+            if table.name is None:
+                self.faults.add(path, "is missing: every learner needs a name")
+            for name in names_of(table):
+                if first_with.setdefault(name, number) != number:
+                    self.faults.add(path, f"learners[{first_with[name]}] is called {name!r} already")
+                    break
+
+    def check_unused_tables(self) -> None:
+        """Defaults that no learner takes up are a misunderstanding."""
+        config, faults = self.config, self.faults
+        kinds = {kind_of(config, table) for table in config.learners or [_SOLE_LEARNER]}
+        if LearnerKind.UQ in kinds:
+            return
+        unused: dict[KeyPath, bool] = {
+            ("uncertainty",): bool(config.uncertainty.model_fields_set),
+            ("ensemble",): bool(config.ensemble.model_fields_set),
+            ("tasks", "prediction"): config.tasks.prediction is not None,
+        }
+        for path, stated in unused.items():
+            if stated:
+                faults.add(path, "has no effect: no learner is of kind 'uq'", ("learners",), ("uncertainty",))
+
+
+def names_of(table: LearnerTable) -> list[str]:
+    """The names of the learners that a table makes."""
+    if table.name is None or table.repeat is None:
+        return [table.name or ""]
+    return [f"{table.name}-{copy}" for copy in range(table.repeat)]
+
+
+def kind_of(config: ConfigTable, table: LearnerTable) -> LearnerKind:
+    """What a learner is: what it says, else ``uq`` where there is an uncertainty, else ``active``."""
+    if table.kind is not None:
+        return LearnerKind(table.kind)
+    uncertain = "uncertainty" in config.model_fields_set or "uncertainty" in table.model_fields_set
+    return LearnerKind.UQ if uncertain else LearnerKind.ACTIVE
+
+
+class _Learner:
+    """One learner's table over the defaults."""
+
+    def __init__(self, builder: _Builder, number: int, table: LearnerTable) -> None:
+        self.config = builder.config
+        self.root = builder.root
+        self.faults = builder.faults
+        self.max_iterations = builder.max_iterations
+        self.table = table
+        self.kind = kind_of(builder.config, table)
+        self.path: KeyPath = ("learners", number)
+        run = builder.config.run
+        self.step_builder = StepBuilder(builder.root, run.environment, run.on_failure, builder.faults)
+
+    def spec(self) -> LearnerSpec:
+        steps = self._steps()
+        uncertain = self.kind is LearnerKind.UQ
+        criterion = self._criterion("criterion" in steps)
+        uncertainty = self._uncertainty() if uncertain else None
+        spec = LearnerSpec(
+            name=self.table.name or "",
+            kind=self.kind,
+            steps=steps,
+            seed=self.config.run.seed,
+            max_iterations=self.max_iterations or self.table.max_iterations or self.config.run.max_iterations,
+            criterion=criterion,
+            uncertainty=uncertainty,
+            ensemble=self._ensemble() if uncertain else Ensemble(models=("",)),
+        )
+        self._check_end(spec)
+        if not uncertain:
+            self._check_unused_tables()
+        return spec
+
+    def _layers(self, name: str, default: Table | None, default_path: KeyPath) -> Layers:
+        own: Table | None = getattr(self.table, name)
+        return Layers(Layer(own, (*self.path, name)), Layer(default, default_path))
+
+    def _steps(self) -> dict[str, Step]:
+        steps: dict[str, Step] = {}
+        for name in _STEPS[self.kind]:
+            layers = self._layers(name, getattr(self.config.tasks, name), ("tasks", name))
+            step = self.step_builder.build(name, layers)
+            if step is not None:
+                steps[name] = step
+            elif name in _REQUIRED[self.kind] and layers.own.table is None and layers.default.table is None:
+                message = f"is missing: a learner of kind '{self.kind}' needs it"
+                self.faults.add(layers.default.path, message, layers.own.path)
+        if self.kind is LearnerKind.ACTIVE and not self._has("simulation") and not self._has("active_learn"):
+            message = "needs a simulation or an active_learn task, or nothing would change between iterations"
+            causes = [("tasks", "simulation"), ("tasks", "active_learn"), (*self.path, "simulation")]
+            self.faults.add(("tasks",), message, *causes, (*self.path, "active_learn"))
+        return steps
+
+    def _has(self, step: str) -> bool:
+        return getattr(self.table, step) is not None or getattr(self.config.tasks, step) is not None
+
+    def _criterion(self, has_task: bool) -> Criterion | None:
+        layers = self._layers("criterion", self.config.criterion, ("criterion",))
+        if not layers.states_any(_CRITERION_KEYS):
+            if has_task:
+                self.faults.add(("criterion",), "is missing: the criterion task needs metric and threshold")
+            return None
+        for key in ("metric", "threshold"):
+            if not layers.states(key):
+                self.faults.add(layers.path(key), "is missing")
+        metric: str = layers.get("metric", "")
+        if not self._has("criterion"):
+            message = f"is missing: it measures {metric!r} for the [criterion]"
+            self.faults.add(("tasks", "criterion"), message)
+        return Criterion(metric, layers.get("threshold", 0.0), self._operator(layers, metric))
+
+    def _operator(self, layers: Layers, metric: str) -> str:
+        operator: str | None = layers.get("operator")
+        if operator is not None:
+            if operator not in OPERATORS:
+                self.faults.add(
+                    layers.path("operator"), f"must be one of {', '.join(OPERATORS)}, not {operator!r}"
+                )
+            return operator
+        if metric and metric not in STANDARD_OPERATORS:
+            hint = did_you_mean(metric, STANDARD_OPERATORS)
+            message = (
+                f"{metric!r} is no standard metric, so it needs an operator: {' '.join(OPERATORS)}{hint}"
+            )
+            self.faults.add(layers.path("metric"), message, layers.path("operator"))
+        return STANDARD_OPERATORS.get(metric, ">")
+
+    def _uncertainty(self) -> Uncertainty | None:
+        layers = self._layers("uncertainty", self.config.uncertainty, ("uncertainty",))
+        for key in ("metric", "query_size"):
+            if not layers.states(key):
+                self.faults.add(layers.path(key), "is missing: a learner of kind 'uq' needs it")
+        name: str = layers.get("metric", "")
+        if name not in METRICS:
+            hint = did_you_mean(name, METRICS) or f"; there are {', '.join(METRICS)}"
+            self.faults.add(layers.path("metric"), f"no metric is called {name!r}{hint}")
+            return None
+        metric = METRICS[name]
+        return Uncertainty(
+            metric=name,
+            task_type=self._task_type(layers, metric),
+            query_size=layers.get("query_size", 1),
+            threshold=self._uncertainty_threshold(layers, metric),
+            targets=self._targets(layers, metric),
+            changing_pool=layers.get("pool") == "changing",
+        )
+
+    def _task_type(self, layers: Layers, metric: Metric) -> str:
+        stated: str | None = layers.get("task_type")
+        if stated is not None:
+            if stated not in metric.task_types:
+                fitting = " or ".join(map(repr, metric.task_types))
+                message = f"{metric.name!r} is for {fitting}, not for {stated!r}"
+                self.faults.add(layers.path("task_type"), message)
+            return stated
+        default = METRICS.get(layers.default.get("metric") or "")
+        candidates = [m for m in (metric, default) if m is not None and len(m.task_types) == 1]
+        if not candidates:
+            choices = " or ".join(map(repr, metric.task_types))
+            message = f"is missing: {metric.name!r} fits {choices} predictions"
+            self.faults.add(layers.path("task_type"), message)
+            return metric.task_types[0]
+        return candidates[0].task_types[0]
+
+    def _uncertainty_threshold(self, layers: Layers, metric: Metric) -> float | None:
+        """The threshold; random scores say nothing of certainty, so they do not inherit one."""
+        if metric.name != RANDOM:
+            threshold: float | None = layers.get("threshold")
+            return threshold
+        stated = next(
+            (layer for layer in (layers.own, layers.default) if layer.states("metric")), layers.default
+        )
+        if stated.states("threshold"):
+            self.faults.add((*stated.path, "threshold"), "has no effect on the metric 'random'")
+        return None
+
+    def _targets(self, layers: Layers, metric: Metric) -> str | None:
+        targets: str | None = layers.get("targets")
+        if not metric.needs_targets:
+            return None
+        if targets is None:
+            message = f"is missing: {metric.name!r} compares with true values, a .npy file"
+            self.faults.add(layers.path("targets"), message)
+            return None
+        if not targets.endswith(".npy"):
+            self.faults.add(layers.path("targets"), f"must be a .npy file, not {targets!r}")
+        for message in scripts.file_faults(targets, self.root):
+            self.faults.add(layers.path("targets"), message)
+        return str(self.root / targets)
+
+    def _ensemble(self) -> Ensemble:
+        layers = self._layers("ensemble", self.config.ensemble, ("ensemble",))
+        if not layers.states("models"):
+            self.faults.add(layers.path("models"), "is missing: a learner of kind 'uq' needs them")
+        return Ensemble(tuple(layers.get("models", ())), layers.get("predictions", 1))
+
+    def _check_end(self, spec: LearnerSpec) -> None:
+        threshold = spec.uncertainty.threshold if spec.uncertainty else None
+        if spec.max_iterations or spec.criterion or threshold is not None:
+            return
+        causes: list[KeyPath] = [("run", "max_iterations"), ("criterion",), ("uncertainty",)]
+        own = [(*self.path, key) for key in ("max_iterations", "criterion", "uncertainty")]
+        path = self.path if self.config.learners else ("run",)
+        message = "has no way to stop: give max_iterations, a [criterion] or an uncertainty threshold"
+        self.faults.add(path, message, *causes, *own)
+
+    def _check_unused_tables(self) -> None:
+        for name in _ONLY_UQ:
+            if name in self.table.model_fields_set:
+                message = "has no effect on a learner of kind 'active'"
+                self.faults.add((*self.path, name), message)

@@ -1,0 +1,113 @@
+"""Reads a configuration."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rose_mpi.config.faults import FaultList
+from rose_mpi.config.learners import build_learners
+from rose_mpi.config.nearest import did_you_mean
+from rose_mpi.config.overrides import apply_override, put
+from rose_mpi.config.places import KeyPath, key_lines
+from rose_mpi.config.run_config import RunConfig
+from rose_mpi.config.validate import validated
+from rose_mpi.errors import ConfigError, Fault, UsageError
+
+
+def load_config(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    output: str | None = None,
+    max_iterations: int | None = None,
+) -> RunConfig:
+    """Read and check a configuration.
+
+    Parameters
+    ----------
+    overrides:
+        ``key=value`` settings that win over the file.
+    output:
+        The results file, instead of the one in ``[run]``.
+    max_iterations:
+        Iterations at most, for every learner.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read or an override has no place in it.
+    ConfigError
+        With all faults of the configuration.
+    """
+    if max_iterations is not None and max_iterations < 1:
+        raise UsageError(f"--max-iter must be at least 1, not {max_iterations}")
+    file = Path(path)
+    text = _read(file)
+    document, lines = _parsed(str(file), text)
+    given = _overridden(document, overrides, output)
+    faults = FaultList(lines, given)
+    config = validated(document, faults)
+    root = file.absolute().parent
+    learners = build_learners(config, root, faults, max_iterations)
+    results = Path(config.run.output).absolute()
+    if results.suffix != ".h5" or results.is_dir():
+        faults.add(("run", "output"), f"must name a file that ends in .h5, not {config.run.output!r}")
+    faults.raise_any(str(file))
+    return RunConfig(
+        name=config.run.name or file.stem,
+        seed=config.run.seed,
+        output=results,
+        root=root,
+        environment=config.run.environment,
+        ranks_per_learner=config.engine.ranks_per_learner,
+        dedicated_coordinator=config.engine.coordinator == "dedicated",
+        tasks_per_rank=config.engine.tasks_per_rank,
+        learners=learners,
+        text=text,
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except FileNotFoundError:
+        beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise UsageError(f"there is no file {str(file)!r}{did_you_mean(file.name, beside)}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(str(file), (Fault("", "is not UTF-8 text", line),)) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {str(file)!r}: {error.strerror}") from None
+
+
+def _parsed(file: str, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
+    try:
+        return tomllib.loads(text), key_lines(text)
+    except RecursionError:
+        raise ConfigError(file, (Fault("", "is nested too deeply"),)) from None
+    except ValueError as error:
+        message, line = _syntax_fault(str(error), text)
+        raise ConfigError(file, (Fault("", message, line),)) from None
+
+
+def _syntax_fault(message: str, text: str) -> tuple[str, int | None]:
+    """What :mod:`tomllib` says, and the line out of it."""
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
+    if not match:
+        return f"is no TOML: {message}", None
+    line = int(match[2]) if match[2] else text.count("\n") + 1
+    return f"is no TOML: {match[1][:1].lower()}{match[1][1:]}", line
+
+
+def _overridden(document: dict[str, Any], overrides: Sequence[str], output: str | None) -> dict[KeyPath, str]:
+    """Apply the settings of the command line; returns which option set which key."""
+    given: dict[KeyPath, str] = {}
+    for override in overrides:
+        given[apply_override(document, override)] = f"--set {override}"
+    if output is not None:
+        given[put(document, ["run", "output"], output)] = "--output"
+    return given

@@ -1,0 +1,152 @@
+"""The tables of a configuration and the keys of each.
+
+Keys without a value are ``None``; :mod:`rose_mpi.config.layers` lays a learner's own tables over the
+defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rose_mpi.config.values import (
+    Arguments,
+    Count,
+    Environment,
+    Expressions,
+    Finite,
+    Iterations,
+    Name,
+    Names,
+    NoGpu,
+    OneRank,
+    Positive,
+    QuerySize,
+    RanksPerLearner,
+    Reference,
+    Repeat,
+    Retries,
+    Seconds,
+    Seed,
+    Text,
+)
+
+
+class Table(BaseModel):
+    """A table that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class TaskTable(Table):
+    """``[tasks.NAME]``: a command or a function, and how it runs."""
+
+    command: Text | None = None
+    function: Reference | None = None
+    timeout: Seconds | None = None
+    retries: Retries | None = None
+    ranks: OneRank | None = None
+    cores_per_rank: Positive | None = None
+    gpus_per_rank: NoGpu | None = None
+    environment: Environment | None = None
+    shell: bool | None = None
+    cwd: Text | None = None
+    on_failure: Literal["stop_learner", "skip", "abort"] | None = None
+    kwargs: Arguments | None = None
+    schedule: Iterations | None = None
+    adaptive: Expressions | None = None
+
+
+class CountedTaskTable(TaskTable):
+    """A task of which several may run in one iteration."""
+
+    count: Count | None = None
+
+
+class TasksTable(Table):
+    """``[tasks]``."""
+
+    simulation: CountedTaskTable | None = None
+    training: CountedTaskTable | None = None
+    prediction: TaskTable | None = None
+    active_learn: CountedTaskTable | None = None
+    criterion: TaskTable | None = None
+
+
+class CriterionTable(Table):
+    """``[criterion]``."""
+
+    metric: Text | None = None
+    threshold: Finite | None = None
+    operator: Text | None = None
+
+
+class LearnerCriterionTable(CriterionTable, TaskTable):
+    """A learner's ``criterion``: the keys of ``[criterion]`` and of ``[tasks.criterion]``."""
+
+
+class UncertaintyTable(Table):
+    """``[uncertainty]``."""
+
+    metric: Text | None = None
+    task_type: Literal["classification", "regression"] | None = None
+    query_size: QuerySize | None = None
+    threshold: Finite | None = None
+    targets: Text | None = None
+    pool: Literal["fixed", "changing"] | None = None
+
+
+class EnsembleTable(Table):
+    """``[ensemble]``."""
+
+    models: Names | None = None
+    predictions: Count | None = None
+
+
+class LearnerTable(Table):
+    """``[[learners]]``: what one learner, or ``repeat`` equal ones, do otherwise than the defaults."""
+
+    name: Name | None = None
+    kind: Literal["active", "uq"] | None = None
+    repeat: Repeat | None = None
+    max_iterations: Positive | None = None
+    simulation: CountedTaskTable | None = None
+    training: CountedTaskTable | None = None
+    prediction: TaskTable | None = None
+    active_learn: CountedTaskTable | None = None
+    criterion: LearnerCriterionTable | None = None
+    uncertainty: UncertaintyTable | None = None
+    ensemble: EnsembleTable | None = None
+
+
+class RunTable(Table):
+    """``[run]``."""
+
+    name: Name | None = None
+    seed: Seed = 0
+    max_iterations: Positive | None = None
+    output: Text = "results.h5"
+    on_failure: Literal["stop_learner", "abort"] = "stop_learner"
+    environment: Environment = Field(default_factory=dict)
+
+
+class EngineTable(Table):
+    """``[engine]``."""
+
+    ranks_per_learner: RanksPerLearner = None
+    coordinator: Literal["auto", "dedicated"] = "auto"
+    tasks_per_rank: Count = 1
+
+
+class ConfigTable(Table):
+    """The whole file."""
+
+    config_version: Literal[1] = 1
+    run: RunTable = Field(default_factory=RunTable)
+    engine: EngineTable = Field(default_factory=EngineTable)
+    tasks: TasksTable = Field(default_factory=TasksTable)
+    criterion: CriterionTable = Field(default_factory=CriterionTable)
+    uncertainty: UncertaintyTable = Field(default_factory=UncertaintyTable)
+    ensemble: EnsembleTable = Field(default_factory=EnsembleTable)
+    learners: list[LearnerTable] = Field(default_factory=list)

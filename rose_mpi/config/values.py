@@ -1,0 +1,169 @@
+"""The values that a configuration may hold, each with the sentence that tells what it must be."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, time
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from rose_mpi.config.expressions import evaluate
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+_REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?")
+_UNIT_SECONDS: Final = (86400, 3600, 60, 1)
+_LONGEST_DURATION: Final = 1e9
+
+
+def described(value: Any) -> str:
+    """A TOML value as a message shows it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case date() | time():
+            return f"the date or time {value}"
+        case _:
+            text = repr(value)
+            return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return _without_nul(value)
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not hold a NUL character")
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is no name: up to 100 letters, digits, '_', '-' and '.', the first of them no '.'"
+        )
+    return value
+
+
+def _variable(value: str) -> str:
+    if not value or "=" in value:
+        raise ValueError(f"{value!r} is no name of an environment variable")
+    return _without_nul(value)
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_argument(element) for element in value]
+    if isinstance(value, str):
+        return _without_nul(value)
+    if not isinstance(value, bool | int | float):
+        raise ValueError(f"must be text, a number, true, false or a list of these, not {described(value)}")
+    return value
+
+
+def _expression(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be an expression of i in quotes, not {described(value)}; constants: kwargs")
+    for iteration in (0, 1):
+        evaluate(value, iteration)
+    return value
+
+
+def _seconds(value: Any) -> float:
+    seconds = _parsed_duration(value)
+    if seconds is None:
+        raise ValueError(f"must be seconds or text such as '90s', '10m' or '1h30m', not {described(value)}")
+    if not 0 < seconds <= _LONGEST_DURATION:
+        raise ValueError(f"must be more than 0 and at most {_LONGEST_DURATION:.0e} seconds")
+    return float(seconds)
+
+
+def _parsed_duration(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    match = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) and value else None
+    if not match or not any(match.groups()):
+        return None
+    try:
+        return math.fsum(float(n) * unit for n, unit in zip(match.groups(), _UNIT_SECONDS, strict=True) if n)
+    except ValueError:
+        return None
+
+
+def _query_size(value: Any) -> int | float:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"must be a whole number from 1 on or a fraction between 0 and 1, not {described(value)}"
+    )
+
+
+def _ranks_per_learner(value: Any) -> int | None:
+    if value == "auto":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError(f"must be 'auto' or a whole number from 1 on, not {described(value)}")
+
+
+def _one_rank(value: int) -> int:
+    if value != 1:
+        raise ValueError("tasks of several ranks are not supported yet: leave it out or write 1")
+    return value
+
+
+def _no_gpu(value: int) -> int:
+    if value != 0:
+        raise ValueError("GPUs are not handed out to tasks yet: leave it out or write 0")
+    return value
+
+
+def _reference(value: str) -> str:
+    if not _REFERENCE.fullmatch(value):
+        raise ValueError(f"must be 'module:function', not {value!r}")
+    return value
+
+
+def _iteration(value: str) -> str:
+    if not re.fullmatch(r"-1|0|[1-9]\d{0,17}", value, re.ASCII):
+        raise ValueError(f"{value!r} is no iteration: 0, 1, 2, … or -1 for all others")
+    return value
+
+
+def _no_repetition(value: list[str]) -> list[str]:
+    repeated = sorted({name for name in value if value.count(name) > 1})
+    if repeated:
+        raise ValueError(f"names {', '.join(map(repr, repeated))} more than once")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Name = Annotated[str, AfterValidator(_name)]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_no_repetition)]
+Environment = dict[Annotated[str, AfterValidator(_variable)], Annotated[str, AfterValidator(_without_nul)]]
+Arguments = dict[Text, Annotated[Any, PlainValidator(_argument)]]
+Expressions = dict[Text, Annotated[str, PlainValidator(_expression)]]
+Iterations = dict[Annotated[str, AfterValidator(_iteration)], Arguments]
+Seconds = Annotated[float, PlainValidator(_seconds)]
+QuerySize = Annotated[int | float, PlainValidator(_query_size)]
+RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]
+OneRank = Annotated[int, AfterValidator(_one_rank)]
+NoGpu = Annotated[int, AfterValidator(_no_gpu)]
+Reference = Annotated[str, AfterValidator(_reference)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Repeat = Annotated[int, Field(ge=1, le=100_000)]
+Retries = Annotated[int, Field(ge=0, le=1_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
