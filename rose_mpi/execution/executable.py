@@ -1,0 +1,34 @@
+"""From a task call to the process that serves it."""
+
+from __future__ import annotations
+
+from rose_mpi.execution.command import argv
+from rose_mpi.execution.context import RunContext
+from rose_mpi.execution.environment import task_environment
+from rose_mpi.execution.folders import prepare_result, workdir
+from rose_mpi.execution.helper_client import Spawn
+from rose_mpi.tasks import Task, TaskCall
+
+
+def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:
+    """The process for one attempt of an executable; the folder of its result exists afterwards.
+
+    Raises
+    ------
+    TaskError
+        If the command is not usable or its program is not found.
+    OSError
+        If the folder of the result cannot be made.
+    """
+    assert isinstance(call.work, Task)
+    spawn = Spawn(
+        token=f"{call.id}#{attempt}",
+        argv=argv(call, context),
+        environment=task_environment(call, attempt, context),
+        cwd=str(workdir(call, context)),
+        stdout=str(context.layout.stdout(call.id, attempt)),
+        stderr=str(context.layout.stderr(call.id, attempt)),
+        timeout=call.work.timeout,
+    )
+    prepare_result(call, attempt, context)
+    return spawn

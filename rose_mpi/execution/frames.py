@@ -1,0 +1,38 @@
+"""Messages between a rank and its helper process: marshalled values, each with its length before it.
+
+Both ends are the same Python, so :mod:`marshal`, the fastest encoding it has, is safe here.
+"""
+
+from __future__ import annotations
+
+import marshal
+import struct
+from collections.abc import Iterator
+
+_LENGTH = struct.Struct("!I")
+
+
+def pack(message: tuple[object, ...]) -> bytes:
+    """The bytes of one message: a tuple of plain built-in values."""
+    body = marshal.dumps(message)  # type: ignore[arg-type]
+    return _LENGTH.pack(len(body)) + body
+
+
+class Unpacker:
+    """Puts messages together again from the pieces in which they arrive."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[object, ...]]:
+        """Take a piece and yield the messages that are complete now."""
+        self._data += data
+        start = 0
+        while len(self._data) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._data, start)
+            end = start + _LENGTH.size + length
+            if len(self._data) < end:
+                break
+            yield marshal.loads(self._data[start + _LENGTH.size : end])
+            start = end
+        del self._data[:start]

@@ -1,0 +1,140 @@
+"""Python functions as tasks, run in the rank itself."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from rose_mpi.errors import ResultError, TaskError
+from rose_mpi.execution.arrays import check_prediction_type
+from rose_mpi.execution.context import RunContext
+from rose_mpi.execution.folders import workdir
+from rose_mpi.execution.values import plain_value
+from rose_mpi.tasks import Expects, Function, TaskCall, TaskResult, TaskStatus
+
+
+def call_function(call: TaskCall, context: RunContext) -> Any:
+    """Call a task's function and return what it returns.
+
+    The module is looked for in ``context.root`` first. Beside its own keyword arguments the function
+    gets those of ``learner``, ``iteration``, ``index``, ``model``, ``seed``, ``selection`` and
+    ``workdir`` that its signature names.
+
+    Raises
+    ------
+    TaskError
+        If module or function do not exist, or the arguments do not fit.
+    """
+    work = call.work
+    if not isinstance(work, Function):
+        raise TypeError(f"{call.id} is no function")
+    function = _resolve(work.reference, context.root)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C
+        return function(**work.kwargs)
+    folder = workdir(call, context)
+    offered = {
+        "learner": call.id.learner,
+        "iteration": call.id.iteration,
+        "index": call.id.index,
+        "model": call.id.model,
+        "seed": call.seed,
+        "selection": call.selection,
+        "workdir": str(folder),
+    }
+    kwargs = {name: value for name, value in offered.items() if name in signature.parameters}
+    kwargs.update(work.kwargs)
+    try:
+        signature.bind(**kwargs)
+    except TypeError as error:
+        raise TaskError(f"{work.reference}{signature} cannot be called: {error}") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    return function(**kwargs)
+
+
+def run_function(call: TaskCall, attempt: int, queued: float, context: RunContext) -> TaskResult:
+    """Call a task's function and make what it returns, or raises, a result.
+
+    ``value`` is a JSON value, or a NumPy array as it was returned. ``cpu_seconds`` are those of the
+    whole rank in that time, ``max_rss`` is the rank's peak so far.
+    """
+    started, cpu = time.time(), time.process_time()
+    status, value, error = TaskStatus.DONE, None, ""
+    try:
+        value = _checked(call_function(call, context), call.expects)
+    except TaskError as reason:
+        status, error = TaskStatus.FAILED, str(reason)
+    except (Exception, SystemExit) as reason:
+        status = TaskStatus.FAILED
+        error = f"on rank {context.rank} ({context.host}):\n{_traceback(reason)}"
+    return TaskResult(
+        id=call.id,
+        attempt=attempt,
+        status=status,
+        rank=context.rank,
+        host=context.host,
+        queued=queued,
+        started=started,
+        finished=time.time(),
+        value=value,
+        error=error,
+        cpu_seconds=time.process_time() - cpu,
+        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def _checked(value: Any, expects: Expects) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        if value.dtype.hasobject:
+            raise ResultError("the returned array holds Python objects; return numbers or text")
+        if expects is Expects.PREDICTION:
+            check_prediction_type(value.dtype, "the returned array")
+        return value
+    if expects is Expects.PREDICTION:
+        raise ResultError(f"a prediction must return a NumPy array, not {type(value).__name__}")
+    return plain_value(value)
+
+
+def _resolve(reference: str, root: str) -> Callable[..., Any]:
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
+        raise TaskError(f'{reference!r} names no function; write "module:function"')
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    function: Any = _module(module_name, root)
+    for part in name.split("."):
+        if not hasattr(function, part):
+            raise TaskError(f"{reference}: the module {module_name} has no function {name!r}")
+        function = getattr(function, part)
+    if not callable(function):
+        raise TaskError(f"{reference} is no function but of type {type(function).__name__}")
+    return function  # type: ignore[no-any-return]
+
+
+def _module(name: str, root: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise TaskError(
+                f"there is no module {name!r}, neither in {root} nor among the installed packages"
+            ) from None
+        raise
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback, from the first line of the user's code on."""
+    own = error.__traceback__
+    while own is not None and own.tb_next is not None and own.tb_frame.f_code.co_filename == __file__:
+        own = own.tb_next
+    return "".join(traceback.format_exception(type(error), error, own)).rstrip()

@@ -1,0 +1,284 @@
+"""The helper process: it starts, watches and ends all tasks of one rank, and outlives none of them.
+
+It is started by exec, knows nothing of MPI, and imports the standard library only. As subreaper it
+is the parent of whatever its tasks leave behind. When its rank closes the channel between them, or
+dies, it kills every process below it and leaves.
+
+Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout)`` and
+``("kill", token)``; what it sends: ``("exited", …)`` with the fields of
+:class:`rose_mpi.execution.helper_client.Exited`, and ``("crashed", traceback)``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+from rose_mpi.execution import processes
+from rose_mpi.execution.capture import Capture
+from rose_mpi.execution.channel import Channel
+from rose_mpi.execution.running import MARKS, RunningTask, not_started
+from rose_mpi.execution.starting import explain
+
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+LONGEST_LINE = 1 << 20
+"""Bytes of the last line of standard output that are kept."""
+_STDERR_KEPT = 4096
+_TICK = 0.05
+_GIVE_UP = GRACE + 10.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Helper:
+    """The loop.
+
+    Parameters
+    ----------
+    channel:
+        To the rank.
+    rank_pid:
+        The rank's process. Its death counts as much as a closed channel, which a process forked by
+        the rank may hold open.
+    """
+
+    def __init__(self, channel: Channel, rank_pid: int) -> None:
+        self._channel = channel
+        self._rank_alive = True
+        self._environment = dict(os.environ)
+        self._ignored = [s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN]
+        self._tasks: dict[str, RunningTask] = {}
+        self._main_processes: dict[int, RunningTask] = {}
+        self._offspring = processes.Offspring()
+        self._poller = select.epoll()
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._wakeup = _wakeup_of_exits()
+        self._listen(channel.descriptor, self._receive)
+        self._listen(self._wakeup, self._reap)
+        self._watch_rank(rank_pid)
+
+    def serve(self) -> None:
+        """Work until the rank closes the channel or dies."""
+        while self._rank_alive and self._channel.open:
+            for descriptor, _ in self._poller.poll(self._patience()):
+                if handler := self._handlers.get(descriptor):
+                    handler()
+            self._enforce_limits()
+            flushed = self._channel.flush()
+            events = select.EPOLLIN if flushed else select.EPOLLIN | select.EPOLLOUT
+            self._poller.modify(self._channel.descriptor, events)
+
+    def _listen(self, descriptor: int, handler: Callable[[], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._poller.register(descriptor, select.EPOLLIN)
+
+    def _watch_rank(self, pid: int) -> None:
+        with suppress(OSError):  # the rank is gone, or the kernel is older than 5.3
+            self._listen(os.pidfd_open(pid), self._rank_died)
+        if os.getppid() != pid:
+            self._rank_died()
+
+    def _rank_died(self) -> None:
+        self._rank_alive = False
+
+    def _patience(self) -> float | None:
+        if any(task.ending_since is not None for task in self._tasks.values()):
+            return _TICK
+        deadlines = [task.deadline for task in self._tasks.values() if task.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    # messages of the rank
+
+    def _receive(self) -> None:
+        for kind, *fields in self._channel.receive():
+            if kind == "start":
+                self._start(*fields)  # type: ignore[arg-type]
+            elif (task := self._tasks.get(str(fields[0]))) and task.ending_since is None:
+                task.killed = True
+                self._end(task)
+
+    def _start(
+        self,
+        token: str,
+        argv: tuple[str, ...],
+        environment: dict[str, str],
+        cwd: str,
+        stdout: str,
+        stderr: str,
+        timeout: float | None,
+    ) -> None:
+        if error := _enter(cwd):
+            self._channel.send(not_started(token, error))
+            return
+        variables = {**self._environment, **environment}
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        try:
+            pid = os.posix_spawn(
+                argv[0],
+                argv,
+                variables,
+                file_actions=((os.POSIX_SPAWN_DUP2, out_end, 1), (os.POSIX_SPAWN_DUP2, err_end, 2)),
+                setsid=True,
+                setsigmask=(),
+                setsigdef=self._ignored,
+            )
+        except (OSError, ValueError) as reason:
+            os.close(out)
+            os.close(err)
+            self._channel.send(not_started(token, explain(reason, argv, cwd)))
+            return
+        finally:
+            os.close(out_end)
+            os.close(err_end)
+        captures = Capture(out, stdout, LONGEST_LINE), Capture(err, stderr, _STDERR_KEPT)
+        task = RunningTask(token, pid, variables, *captures, timeout)
+        self._tasks[token] = self._main_processes[pid] = task
+        for capture in captures:
+            self._listen_to(capture)
+
+    def _listen_to(self, capture: Capture) -> None:
+        descriptor = capture.pipe
+
+        def read() -> None:
+            if capture.read() == 0:
+                del self._handlers[descriptor]
+                capture.end_reading()
+
+        self._listen(descriptor, read)
+
+    # ends of tasks
+
+    def _reap(self) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            return
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if task := self._main_processes.pop(pid, None):
+                task.reaped(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Finish the tasks that are over, and kill what belongs to none that runs."""
+        strays = {pid: self._owners(pid) for pid in self._offspring.pids() if pid not in self._main_processes}
+        for task in tuple(self._tasks.values()):
+            waits = task.ending_since is not None and [task] in strays.values()
+            if task.status is not None and not waits:
+                self._finish(task)
+        running = self._tasks.values()
+        lost = [pid for pid, owners in strays.items() if not any(task in running for task in owners)]
+        if lost:
+            processes.send_signal(
+                lost + processes.descendants(lost, processes.children_by_parent()), signal.SIGKILL
+            )
+
+    def _owners(self, stray: int) -> list[RunningTask]:
+        """Tasks that may have left a process behind: several if it hides where it comes from."""
+        environment = processes.environment_of(stray)
+        session = processes.session_of(stray)
+        tasks = list(self._tasks.values())
+        owners = [task for task in tasks if task.pid == session or task.left_behind(environment)]
+        if owners:
+            return owners
+        marked = all(os.fsencode(name) in environment for name in MARKS)
+        return [] if marked else tasks
+
+    def _finish(self, task: RunningTask) -> None:
+        del self._tasks[task.token]
+        for capture in (task.stdout, task.stderr):
+            self._handlers.pop(capture.pipe, None)
+            capture.close()
+        self._channel.send(task.exited())
+
+    def _enforce_limits(self) -> None:
+        now = time.monotonic()
+        for task in tuple(self._tasks.values()):
+            if task.ending_since is None:
+                if task.deadline is not None and now >= task.deadline:
+                    task.timed_out = True
+                    self._end(task)
+            elif now >= task.ending_since + _GIVE_UP:
+                self._finish(task)
+            elif now >= task.ending_since + GRACE:
+                processes.send_signal(self._tree(task), signal.SIGKILL)
+        if any(task.ending_since is not None for task in self._tasks.values()):
+            self._settle()
+
+    def _end(self, task: RunningTask) -> None:
+        task.ending_since = time.monotonic()
+        processes.send_signal(self._tree(task), signal.SIGTERM)
+
+    def _tree(self, task: RunningTask) -> list[int]:
+        """All processes of a task, parents before children."""
+        children = processes.children_by_parent()
+        roots = [
+            pid
+            for pid in children[os.getpid()]
+            if self._main_processes.get(pid) is task
+            or (pid not in self._main_processes and self._owners(pid) == [task])
+        ]
+        return roots + processes.descendants(roots, children)
+
+
+def _wakeup_of_exits() -> int:
+    """A descriptor that can be read when a child has ended."""
+    wakeup, trigger = os.pipe()
+    os.set_blocking(wakeup, False)
+    os.set_blocking(trigger, False)
+    signal.set_wakeup_fd(trigger, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wakeup
+
+
+def _enter(cwd: str) -> str:
+    """Go to a folder, which is made if need be; returns why that failed, if it did."""
+    try:
+        try:
+            os.chdir(cwd)
+        except FileNotFoundError:
+            os.makedirs(cwd, exist_ok=True)  # noqa: PTH103
+            os.chdir(cwd)
+    except (OSError, ValueError) as error:
+        return f"cannot use {cwd} as working folder: {getattr(error, 'strerror', error)}"
+    return ""
+
+
+def _become_subreaper() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(number)}")
+
+
+def main() -> None:
+    """Run as ``… <descriptor of the channel> <pid of the rank> <core>,<core>,…``."""
+    descriptor, rank_pid, cores = sys.argv[1:]
+    channel = Channel(int(descriptor))
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        _become_subreaper()
+        if cores:
+            os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
+        Helper(channel, int(rank_pid)).serve()
+    except BaseException:
+        channel.send(("crashed", traceback.format_exc()))
+        processes.kill_all_below()
+        os.set_blocking(channel.descriptor, True)
+        channel.flush()
+        sys.exit(1)
+    processes.kill_all_below()

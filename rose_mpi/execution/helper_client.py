@@ -1,0 +1,246 @@
+"""The rank's side of its helper process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import rose_mpi
+from rose_mpi.errors import HelperError
+from rose_mpi.execution.environment import scrubbed
+from rose_mpi.execution.frames import Unpacker, pack
+from rose_mpi.execution.helper import GRACE
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 10.0
+_PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.helper import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A process to start.
+
+    Attributes
+    ----------
+    token:
+        Names it in all that follows; unique among those that run.
+    argv:
+        Program (a path) and arguments.
+    environment:
+        Variables beyond those of the rank.
+    cwd:
+        Working folder; made if it does not exist.
+    stdout, stderr:
+        Log files, which are made (with their folder) when there is output.
+    timeout:
+        Seconds after which its whole tree is ended.
+    """
+
+    token: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    stdout: str
+    stderr: str
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """How a process ended; times are seconds since 1970-01-01.
+
+    Attributes
+    ----------
+    exit_code:
+        ``None`` if a signal ended it or it was never started.
+    signal:
+        Name of the signal that ended it; empty if none did.
+    timed_out, killed:
+        Whether it was ended for its timeout, or by :meth:`Helper.kill`.
+    error:
+        Why it could not be started (or ended); empty otherwise.
+    last_line:
+        Last line of its standard output that is not blank.
+    stderr_tail:
+        Last lines of its standard error.
+    cpu_seconds, max_rss:
+        Of the process and of those children it waited for; bytes. A process smaller than the helper
+        (about 12 MB) is told with the helper's size: Linux counts from before the exec.
+    line_too_long:
+        Whether ``last_line`` is empty because it is longer than 1 MiB.
+    """
+
+    token: str
+    started: float
+    finished: float
+    exit_code: int | None
+    signal: str
+    timed_out: bool
+    killed: bool
+    error: str
+    last_line: str
+    stderr_tail: str
+    cpu_seconds: float
+    max_rss: int
+    line_too_long: bool = False
+
+
+class Helper:
+    """The helper process of this rank; to be used from one thread.
+
+    Parameters
+    ----------
+    run:
+        The run's identifier (``ROSE_RUN`` of every task).
+    cpus:
+        Cores that tasks may use; empty: all that the rank may.
+
+    Raises
+    ------
+    HelperError
+        If the process cannot be started.
+    """
+
+    def __init__(self, run: str, cpus: frozenset[int]) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._unpacker = Unpacker()
+        self._running: set[str] = set()
+        self._crash = ""
+        cores = ",".join(str(core) for core in sorted(cpus))
+        try:
+            self._process = subprocess.Popen(
+                [*_interpreter(), str(theirs.fileno()), str(os.getpid()), cores],
+                cwd="/",
+                env={**scrubbed(os.environ), "ROSE_RUN": run},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._socket.close()
+            raise HelperError(f"cannot start the helper process: {error}") from error
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the helper."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """Descriptor that becomes readable when :meth:`poll` has something to tell."""
+        return self._socket.fileno()
+
+    def start(self, spawn: Spawn) -> None:
+        """Start a process; an :class:`Exited` follows in any case.
+
+        Raises
+        ------
+        HelperError
+            If the helper is gone.
+        """
+        self._send(
+            (
+                "start",
+                spawn.token,
+                spawn.argv,
+                spawn.environment,
+                spawn.cwd,
+                spawn.stdout,
+                spawn.stderr,
+                spawn.timeout,
+            )
+        )
+        self._running.add(spawn.token)
+
+    def kill(self, token: str) -> None:
+        """End a process and all below it (SIGTERM, 2 s, SIGKILL); an :class:`Exited` follows.
+
+        A process that has already ended, or that is unknown, is left alone.
+
+        Raises
+        ------
+        HelperError
+            If the helper is gone.
+        """
+        self._send(("kill", token))
+
+    def poll(self) -> list[Exited]:
+        """What has ended since the last call; does not wait.
+
+        Raises
+        ------
+        HelperError
+            If the helper is gone; with its traceback if it left one.
+        """
+        ended: list[Exited] = []
+        while True:
+            try:
+                data = self._socket.recv(1 << 18, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return ended
+            except OSError:
+                data = b""
+            if not data:
+                if ended:
+                    return ended
+                raise HelperError(self._obituary())
+            for kind, *fields in self._unpacker.feed(data):
+                if kind == "crashed":
+                    self._crash = str(fields[0])
+                    continue
+                exited = Exited(*fields)  # type: ignore[arg-type]
+                self._running.discard(exited.token)
+                ended.append(exited)
+
+    def close(self) -> None:
+        """End every process and the helper itself; waits for that, but not without bound."""
+        with suppress(HelperError):
+            for token in self._running:
+                self.kill(token)
+            self._wait_for_tasks(GRACE + 1.0)
+        self._socket.close()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            logger.warning("helper process %d still waits for tasks that cannot be killed", self.pid)
+
+    def _wait_for_tasks(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        while self._running and (left := until - time.monotonic()) > 0:
+            poller.poll(left * 1000)
+            self.poll()
+
+    def _send(self, message: tuple[object, ...]) -> None:
+        try:
+            self._socket.sendall(pack(message))
+        except OSError as error:
+            with suppress(HelperError):
+                self.poll()
+            raise HelperError(self._obituary()) from error
+
+    def _obituary(self) -> str:
+        if self._crash:
+            return f"the helper process ended by an error of its own:\n{self._crash}"
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        return f"the helper process (pid {self.pid}) ended unexpectedly (code {self._process.returncode})"
+
+
+def _interpreter() -> list[str]:
+    """A Python that starts quickly: without site, user settings, and the rank's ``sys.path``."""
+    folder = Path(rose_mpi.__file__).resolve().parent.parent
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM.format(folder=str(folder))]

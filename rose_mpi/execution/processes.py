@@ -1,0 +1,106 @@
+"""Trees of processes, as ``/proc`` shows them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+
+Children = dict[int, list[int]]
+
+
+def name_of_signal(number: int) -> str:
+    """``SIGKILL`` and the like; real-time signals by number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def children_by_parent() -> Children:
+    """Who is whose child, over all processes of the machine that can be seen."""
+    children: Children = defaultdict(list)
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and (stat := _stat(entry.name)):
+            children[int(stat[1])].append(int(entry.name))
+    return children
+
+
+def descendants(roots: Iterable[int], children: Children) -> list[int]:
+    """All processes below ``roots``, without these."""
+    found: list[int] = []
+    below = list(roots)
+    while below:
+        offspring = children.get(below.pop(), [])
+        found += offspring
+        below += offspring
+    return found
+
+
+def session_of(pid: int) -> int:
+    """Session that a process belongs to; 0 if it is gone."""
+    stat = _stat(str(pid))
+    return int(stat[3]) if stat else 0
+
+
+def environment_of(pid: int) -> dict[bytes, bytes]:
+    """Environment that a process was started with; empty if it cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            entries = file.read().split(b"\0")
+    except OSError:
+        return {}
+    return {name: value for name, _, value in (entry.partition(b"=") for entry in entries)}
+
+
+def send_signal(pids: Iterable[int], number: int) -> None:
+    """Signal processes; those that are gone or not ours to signal are left out."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def kill_all_below() -> None:
+    """Kill every process below this one, and wait until none is left."""
+    me = os.getpid()
+    while True:
+        send_signal(descendants([me], children_by_parent()), signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.005)
+
+
+class Offspring:
+    """Children of this (single-threaded) process, dead ones not yet waited for included."""
+
+    def __init__(self) -> None:
+        pid = os.getpid()
+        try:
+            self._file: int | None = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY)
+        except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+            self._file = None
+
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        if self._file is None:
+            return children_by_parent()[os.getpid()]
+        text = b""
+        while part := os.pread(self._file, 65536, len(text)):
+            text += part
+        return [int(pid) for pid in text.split()]
+
+
+def _stat(pid: str) -> list[bytes]:
+    """State, parent, process group, session, … of a process; empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []

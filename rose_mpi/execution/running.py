@@ -1,0 +1,97 @@
+"""A task as the helper process knows it while it runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from rose_mpi.execution import processes
+from rose_mpi.execution.capture import Capture
+
+MARKS = ("ROSE_RUN", "ROSE_TASK", "ROSE_ATTEMPT")
+"""Variables by which a process that a task left behind is recognised."""
+_TAIL_LINES = 20
+
+
+class RunningTask:
+    """A task whose processes are not all known to be gone.
+
+    Attributes
+    ----------
+    pid:
+        Main process; its session too.
+    deadline, ending_since:
+        Times of :func:`time.monotonic`; ``None``: no timeout, and not being ended.
+    status:
+        Of the main process, as ``waitpid`` gives it; ``None`` while it runs.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        pid: int,
+        environment: Mapping[str, str],
+        stdout: Capture,
+        stderr: Capture,
+        timeout: float | None,
+    ) -> None:
+        self.token = token
+        self.pid = pid
+        self.stdout = stdout
+        self.stderr = stderr
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.ending_since: float | None = None
+        self.timed_out = False
+        self.killed = False
+        self.status: int | None = None
+        self._marks = {os.fsencode(name): os.fsencode(environment.get(name, "")) for name in MARKS}
+        self._started = time.time()
+        self._finished = 0.0
+        self._cpu_seconds = 0.0
+        self._max_rss = 0
+
+    def left_behind(self, environment: Mapping[bytes, bytes]) -> bool:
+        """Whether a process with this environment is one of the task's."""
+        return all(environment.get(name, b"") == value for name, value in self._marks.items())
+
+    def reaped(self, status: int, cpu_seconds: float, max_rss: int) -> None:
+        """Note how the main process ended."""
+        self.status = status
+        self._finished = time.time()
+        self._cpu_seconds = cpu_seconds
+        self._max_rss = max_rss
+
+    def exited(self) -> tuple[object, ...]:
+        """The message that tells the rank how the task ended."""
+        exit_code, signal_name, error = None, "", ""
+        if self.status is None:
+            self._finished = time.time()
+            error = f"process {self.pid} cannot be killed; it may wait for a file system that hangs"
+        elif os.WIFSIGNALED(self.status):
+            signal_name = processes.name_of_signal(os.WTERMSIG(self.status))
+        else:
+            exit_code = os.waitstatus_to_exitcode(self.status)
+        last_line = self.stdout.last_line()
+        return (
+            "exited",
+            self.token,
+            self._started,
+            self._finished,
+            exit_code,
+            signal_name,
+            self.timed_out,
+            self.killed,
+            error,
+            last_line or "",
+            self.stderr.tail(_TAIL_LINES),
+            self._cpu_seconds,
+            self._max_rss,
+            last_line is None,
+        )
+
+
+def not_started(token: str, error: str) -> tuple[object, ...]:
+    """The message that tells the rank why a task could not be started."""
+    now = time.time()
+    return ("exited", token, now, now, None, "", False, False, error, "", "", 0.0, 0, False)
