@@ -1,0 +1,119 @@
+"""The metrics by which candidates are scored: the built-in ones and the user's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from rose_mpi.errors import UsageError
+
+CLASSIFICATION: Final = "classification"
+REGRESSION: Final = "regression"
+TASK_TYPES: Final = (CLASSIFICATION, REGRESSION)
+
+PREDICTIVE_ENTROPY: Final = "predictive_entropy"
+MUTUAL_INFORMATION: Final = "mutual_information"
+VARIATION_RATIO: Final = "variation_ratio"
+MARGIN: Final = "margin"
+PREDICTIVE_VARIANCE: Final = "predictive_variance"
+PREDICTIVE_INTERVAL_WIDTH: Final = "predictive_interval_width"
+NEGATIVE_LOG_LIKELIHOOD: Final = "negative_log_likelihood"
+RANDOM: Final = "random"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How candidates are scored.
+
+    Attributes
+    ----------
+    task_types:
+        The kinds of predictions it takes, of :data:`TASK_TYPES`.
+    minimise:
+        Whether the smallest scores are the most uncertain ones; else the largest are.
+    needs_targets:
+        Whether it compares predictions with the candidates' true values.
+    function:
+        The user's own ``function(scorer, predictions[, targets])``; ``None``: built in.
+    """
+
+    name: str
+    task_types: tuple[str, ...]
+    minimise: bool = False
+    needs_targets: bool = False
+    function: Callable[..., Any] | None = None
+
+
+def _named(*metrics: Metric) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
+    _named(
+        Metric(PREDICTIVE_ENTROPY, (CLASSIFICATION,)),
+        Metric(MUTUAL_INFORMATION, (CLASSIFICATION,)),
+        Metric(VARIATION_RATIO, (CLASSIFICATION,)),
+        Metric(MARGIN, (CLASSIFICATION,), minimise=True),
+        Metric(PREDICTIVE_VARIANCE, (REGRESSION,)),
+        Metric(PREDICTIVE_INTERVAL_WIDTH, (REGRESSION,)),
+        Metric(NEGATIVE_LOG_LIKELIHOOD, TASK_TYPES, needs_targets=True),
+        Metric(RANDOM, TASK_TYPES),
+    )
+)
+"""The built-in metrics by name."""
+
+UQ_REGISTRY: Final[dict[str, Metric]] = dict(METRICS)
+"""All metrics by name: the built-in ones and those of :func:`register_uq`."""
+
+
+def register_uq(
+    name: str,
+    *,
+    task_types: tuple[str, ...] = TASK_TYPES,
+    minimise: bool = False,
+    needs_targets: bool = False,
+) -> Callable[[_Function], _Function]:
+    """Make the decorated function a metric that configurations and scorers know by ``name``.
+
+    The function is called as ``function(scorer, predictions)``, or with ``targets`` as a third argument
+    if it needs them, and returns one score per candidate. ``scorer`` is a
+    :class:`~rose_mpi.uq.scorer.UQScorer`; ``predictions`` are ``[members, candidates, classes]`` or
+    ``[members, candidates]``. Under MPI each rank calls it on pieces of the pool, so that a
+    candidate's score must follow from that candidate's predictions alone.
+
+    Raises
+    ------
+    UsageError
+        If ``name`` is that of a built-in metric, or a task type is unknown.
+    """
+    if name in METRICS:
+        raise UsageError(f"the metric {name!r} is built in; register yours under another name")
+    unknown = [task_type for task_type in task_types if task_type not in TASK_TYPES]
+    if unknown or not task_types:
+        raise UsageError(f"task_types of metric {name!r} must be among {', '.join(TASK_TYPES)}")
+
+    def register(function: _Function) -> _Function:
+        UQ_REGISTRY[name] = Metric(name, tuple(task_types), minimise, needs_targets, function)
+        return function
+
+    return register
+
+
+def find_metric(name: str) -> Metric:
+    """The metric called ``name``.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message names the nearest one.
+    """
+    if name in UQ_REGISTRY:
+        return UQ_REGISTRY[name]
+    near = difflib.get_close_matches(name, UQ_REGISTRY, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(UQ_REGISTRY)}"
+    raise UsageError(f"no metric is called {name!r}; {hint}")
