@@ -34,6 +34,11 @@ class Capture:
         self._file: int | None = None
         self._log_error = ""
 
+    @property
+    def ended(self) -> bool:
+        """Whether the pipe is closed."""
+        return self.pipe < 0
+
     def read(self) -> int:
         """Take what has arrived, up to a bound; returns how many bytes, and 0 at the end of the output."""
         try:
@@ -48,7 +53,7 @@ class Capture:
 
     def close(self) -> None:
         """Take what is still in the pipe, whoever else holds it open, and close pipe and log."""
-        if self.pipe >= 0:
+        if not self.ended:
             left = fcntl.fcntl(self.pipe, fcntl.F_GETPIPE_SZ)
             while left > 0 and (count := self.read()) > 0:
                 left -= count

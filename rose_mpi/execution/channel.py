@@ -28,7 +28,7 @@ class Channel:
     def receive(self) -> Iterator[tuple[object, ...]]:
         """Yield the messages that have arrived."""
         try:
-            data = os.read(self.descriptor, 1 << 18)
+            data = os.read(self.descriptor, 1 << 16)
         except BlockingIOError:
             return
         except ConnectionResetError:

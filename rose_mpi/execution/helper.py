@@ -52,6 +52,7 @@ class Helper:
     def __init__(self, channel: Channel, rank_pid: int) -> None:
         self._channel = channel
         self._rank_alive = True
+        self._flushed = True
         self._environment = dict(os.environ)
         self._ignored = [s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN]
         self._tasks: dict[str, RunningTask] = {}
@@ -71,13 +72,23 @@ class Helper:
                 if handler := self._handlers.get(descriptor):
                     handler()
             self._enforce_limits()
-            flushed = self._channel.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        flushed = self._channel.flush()
+        if flushed != self._flushed:
             events = select.EPOLLIN if flushed else select.EPOLLIN | select.EPOLLOUT
             self._poller.modify(self._channel.descriptor, events)
+            self._flushed = flushed
 
     def _listen(self, descriptor: int, handler: Callable[[], None]) -> None:
         self._handlers[descriptor] = handler
         self._poller.register(descriptor, select.EPOLLIN)
+
+    def _ignore(self, descriptor: int) -> None:
+        """Listen no longer; closing alone would not do while a child in its exec holds a copy."""
+        del self._handlers[descriptor]
+        self._poller.unregister(descriptor)
 
     def _watch_rank(self, pid: int) -> None:
         with suppress(OSError):  # the rank is gone, or the kernel is older than 5.3
@@ -149,7 +160,7 @@ class Helper:
 
         def read() -> None:
             if capture.read() == 0:
-                del self._handlers[descriptor]
+                self._ignore(descriptor)
                 capture.end_reading()
 
         self._listen(descriptor, read)
@@ -200,7 +211,8 @@ class Helper:
     def _finish(self, task: RunningTask) -> None:
         del self._tasks[task.token]
         for capture in (task.stdout, task.stderr):
-            self._handlers.pop(capture.pipe, None)
+            if not capture.ended:
+                self._ignore(capture.pipe)
             capture.close()
         self._channel.send(task.exited())
 

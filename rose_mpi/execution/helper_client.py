@@ -187,7 +187,7 @@ class Helper:
         ended: list[Exited] = []
         while True:
             try:
-                data = self._socket.recv(1 << 18, socket.MSG_DONTWAIT)
+                data = self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return ended
             except OSError:
