@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Stage:
-    calls: tuple[TaskCall, ...]
+    calls: dict[TaskId, TaskCall]
     answer: Future[list[TaskResult]]
     results: dict[TaskId, TaskResult] = field(default_factory=dict)
 
@@ -97,16 +97,15 @@ class Coordinator:
 
     def run_stage(self, calls: Sequence[TaskCall], answer: Future[list[TaskResult]]) -> None:
         """Send a stage to the leader of its learner's group."""
-        stage = _Stage(tuple(calls), answer)
         if not calls:
-            answer.set_result([])
+            _answer(answer, [])
             return
-        for call in stage.calls:
-            self._stages[call.id] = stage
-        leader = self._groups[stage.calls[0].id.learner].leader
-        self._channel.send(leader, RunStage(stage.calls))
-        functions = sum(isinstance(call.work, Function) for call in stage.calls)
-        self._ask(self._lending.sent(leader, len(stage.calls) - functions, functions))
+        stage = _Stage({call.id: call for call in calls}, answer)
+        self._stages.update(dict.fromkeys(stage.calls, stage))
+        leader = self._groups[calls[0].id.learner].leader
+        self._channel.send(leader, RunStage(tuple(calls)))
+        functions = sum(isinstance(call.work, Function) for call in calls)
+        self._ask(self._lending.sent(leader, len(calls) - functions, functions))
 
     def cancel(self, calls: Sequence[TaskCall]) -> None:
         """End the tasks of a stage that nobody waits for any more."""
@@ -171,13 +170,12 @@ class Coordinator:
 
     def _settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
         stage = self._stages.pop(task)
-        call = next(call for call in stage.calls if call.id == task)
-        function = isinstance(call.work, Function)
+        function = isinstance(stage.calls[task].work, Function)
         self._ask(self._lending.ended(leader, not function, function))
         if result:
             stage.results[task] = result
         if len(stage.results) == len(stage.calls):
-            results = [stage.results[call.id] for call in stage.calls]
+            results = [stage.results[task] for task in stage.calls]
             _answer(stage.answer, results)
 
     def _ask(self, loans: Sequence[AskToLend]) -> None:

@@ -180,7 +180,7 @@ class Dispatcher:
         learner = waiting.call.id.learner
         if learner not in self._queues:
             self._queues[learner] = deque()
-            self._turns.append(learner)
+            self._turns.appendleft(learner)
         queue = self._queues[learner]
         queue.insert(0 if first else len(queue), waiting)
         self._waiting += 1
