@@ -35,6 +35,14 @@ class Layout:
         """Folder of the learners' working folders."""
         return self._beside(".work")
 
+    def numbered(self, number: int) -> Layout:
+        """Where the files of an earlier run are kept beside this one's."""
+        return Layout(self._beside(f".{number}.h5"))
+
+    def draft(self, file: Path) -> Path:
+        """Where a new version of a file is written before it takes the old one's place."""
+        return file.with_name(f"{file.name}.new")
+
     def workdir(self, learner: str) -> Path:
         """Working folder of a learner's tasks."""
         return self.work / learner

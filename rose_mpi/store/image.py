@@ -1,0 +1,160 @@
+"""A run's record as the bytes of an HDF5 file.
+
+The file is built in memory and leaves as one stream: a full disk then is one plain ``OSError``, never an
+HDF5 library in an undefined state, and parallel file systems see no small writes.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+import rose_mpi
+from rose_mpi.events import IterationState
+from rose_mpi.store import schema
+from rose_mpi.store.schema import Meaning
+from rose_mpi.store.state import LearnerRecord, RunRecord, TaskTable
+
+_TEXT: Final = h5py.string_dtype()
+_ROWS_AT_ONCE: Final = 20_000
+# An axis lists its datasets in an attribute, which HDF5 bounds to 64 KiB.
+_MAX_STATE_KEYS: Final = 2_000
+
+_log = logging.getLogger(__name__)
+
+
+def image(run: RunRecord, generation: int, pump: Callable[[], None]) -> bytes:
+    """The results file of a run, as bytes.
+
+    Parameters
+    ----------
+    generation:
+        Number of the run's records that ``run`` holds.
+    pump:
+        Called between the parts, so that the caller can go on with more urgent work.
+    """
+    with h5py.File("results", "w", driver="core", backing_store=False) as file:
+        _write_attributes(file, run, generation)
+        learners = file.create_group(schema.LEARNERS, track_order=True)
+        for name, learner in run.learners.items():
+            _write_learner(learners.create_group(schema.link_name(name)), learner)
+            pump()
+        _write_tasks(file.create_group(schema.TASKS), run.tasks, pump)
+        file.flush()
+        data: bytes = file.id.get_file_image()
+    return data
+
+
+def _write_attributes(file: h5py.File, run: RunRecord, generation: int) -> None:
+    file.attrs.update(
+        schema_version=schema.SCHEMA_VERSION,
+        rose_mpi_version=rose_mpi.__version__,
+        generation=generation,
+        run=run.started.run,
+        status=run.status.value,
+        started=run.started.started,
+        finished=run.finished,
+        config=run.started.config,
+        seed=run.started.seed,
+        ranks=run.started.ranks,
+        hosts=" ".join(run.started.hosts),
+    )
+
+
+def _write_learner(group: h5py.Group, learner: LearnerRecord) -> None:
+    begun = learner.started
+    group.attrs.update(
+        kind=begun.kind,
+        status=learner.status.value,
+        stop_reason=learner.stop_reason.value if learner.stop_reason else "",
+        error=learner.error,
+        finished=learner.finished,
+        group=" ".join(map(str, begun.group)),
+        metric_name=begun.metric_name,
+        threshold=begun.threshold,
+        operator=begun.operator,
+        max_iterations=begun.max_iterations,
+    )
+    states = learner.iterations
+    width = max((len(state.selected) for state in states), default=0)
+    iteration = _scale(group, "iteration", np.array([state.iteration for state in states], dtype=np.int64))
+    model = _scale(group, "model", np.array(begun.models, dtype=object))
+    query = _scale(group, "query", np.arange(width))
+    for name, meaning in schema.PER_ITERATION.items():
+        _dataset(group, name, _per_iteration(name, states), meaning, iteration)
+    _dataset(
+        group, "model_metric", _model_metric(states, begun.models), schema.MODEL_METRIC, iteration, model
+    )
+    selected = _padded([state.selected for state in states], width, np.int64, schema.NO_CANDIDATE)
+    _dataset(group, "selected", selected, schema.SELECTED, iteration, query)
+    scores = _padded([state.selected_score for state in states], width, np.float64, np.nan)
+    _dataset(group, "selected_score", scores, schema.SELECTED_SCORE, iteration, query)
+    _write_state(group.create_group(schema.STATE, track_order=True), states, iteration)
+
+
+def _per_iteration(name: str, states: Sequence[IterationState]) -> NDArray[Any]:
+    if name == "n_selected":
+        return np.array([len(state.selected) for state in states], dtype=np.int64)
+    kind = np.int8 if name == "should_stop" else np.float64
+    return np.array([getattr(state, name) for state in states], dtype=kind)
+
+
+def _model_metric(states: Sequence[IterationState], models: Sequence[str]) -> NDArray[np.float64]:
+    rows = [[state.model_metric.get(model, np.nan) for model in models] for state in states]
+    return np.array(rows, dtype=np.float64).reshape(len(states), len(models))
+
+
+def _padded(rows: Sequence[Sequence[float]], width: int, kind: type, padding: float) -> NDArray[Any]:
+    table: NDArray[Any] = np.full((len(rows), width), padding, dtype=kind)
+    for line, row in zip(table, rows, strict=True):
+        line[: len(row)] = row
+    return table
+
+
+def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration: h5py.Dataset) -> None:
+    keys = list(dict.fromkeys(key for state in states for key in state.state))
+    if len(keys) > _MAX_STATE_KEYS:
+        _log.warning("%s: only the first %d of %d numbers are kept", group.name, _MAX_STATE_KEYS, len(keys))
+    for key in keys[:_MAX_STATE_KEYS]:
+        values = np.array([state.state.get(key, np.nan) for state in states], dtype=np.float64)
+        meaning = Meaning(schema.NUMBER, f"{key}, as the iteration's tasks returned it")
+        _dataset(group, schema.link_name(key), values, meaning, iteration)
+
+
+def _write_tasks(group: h5py.Group, tasks: TaskTable, pump: Callable[[], None]) -> None:
+    task = _scale(group, "task", np.arange(len(tasks)))
+    for name, column in tasks.columns.items():
+        kind = np.dtype(column.typecode) if isinstance(column, array) else _TEXT
+        dataset = group.create_dataset(name, shape=(len(tasks),), dtype=kind)
+        for start in range(0, len(tasks), _ROWS_AT_ONCE):
+            part = column[start : start + _ROWS_AT_ONCE]
+            dataset[start : start + len(part)] = np.array(part, dtype=object if kind is _TEXT else kind)
+            pump()
+        _describe(dataset, schema.TASK_COLUMNS[name], task)
+
+
+def _scale(group: h5py.Group, name: str, values: NDArray[Any]) -> h5py.Dataset:
+    """A dataset that is the axis of others."""
+    dataset = _dataset(group, name, values, schema.SCALES[name])
+    dataset.make_scale(name)
+    return dataset
+
+
+def _dataset(
+    group: h5py.Group, name: str, values: NDArray[Any], meaning: Meaning, *scales: h5py.Dataset
+) -> h5py.Dataset:
+    dataset = group.create_dataset(name, data=values, dtype=_TEXT if values.dtype == object else values.dtype)
+    _describe(dataset, meaning, *scales)
+    return dataset
+
+
+def _describe(dataset: h5py.Dataset, meaning: Meaning, *scales: h5py.Dataset) -> None:
+    dataset.attrs.update(units=meaning.units, long_name=meaning.long_name)
+    for dimension, scale in zip(dataset.dims, scales, strict=bool(scales)):
+        dimension.attach_scale(scale)

@@ -1,0 +1,55 @@
+"""The value that a task returned, as JSON text and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+
+from rose_mpi.tasks import FileArray, RankArray
+
+NOT_KEPT: Final = ""
+_WRAPPED: Final = "value"
+_MARKS: Final = (frozenset({"file"}), frozenset({"rank", "key"}), frozenset({_WRAPPED}))
+
+
+def text_of(value: Any) -> str:
+    """A value as JSON text (with Python's ``NaN`` and ``Infinity``).
+
+    A :class:`FileArray` becomes ``{"file": path}``, a :class:`RankArray` ``{"rank": …, "key": …}``. An
+    object of the task's own that has just these keys is wrapped as ``{"value": object}``, so that the
+    two are never confused. What JSON cannot say gives :data:`NOT_KEPT`.
+    """
+    if isinstance(value, FileArray):
+        return json.dumps({"file": value.path})
+    if isinstance(value, RankArray):
+        return json.dumps({"rank": value.rank, "key": value.key})
+    if isinstance(value, dict) and value.keys() in _MARKS:
+        value = {_WRAPPED: value}
+    try:
+        return json.dumps(value, default=_plain)
+    except (TypeError, ValueError, RecursionError):
+        return NOT_KEPT
+
+
+def value_of(text: str) -> Any:
+    """The value whose text :func:`text_of` gave.
+
+    Raises
+    ------
+    ValueError
+        If the text is no JSON, as :data:`NOT_KEPT` is none.
+    """
+    value = json.loads(text)
+    if not isinstance(value, dict) or value.keys() not in _MARKS:
+        return value
+    if _WRAPPED in value:
+        return value[_WRAPPED]
+    return FileArray(value["file"]) if "file" in value else RankArray(**value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
