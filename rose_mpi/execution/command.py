@@ -36,8 +36,7 @@ def argv(call: TaskCall, context: RunContext) -> tuple[str, ...]:
         If the command cannot be split, is empty, or its program is not found.
     """
     task = call.work
-    if not isinstance(task, Task):
-        raise TypeError(f"{call.id} is no executable")
+    assert isinstance(task, Task)
     values = _placeholders(call, context)
     arguments = [_located(_expanded(word, values), context.root) for word in task.arguments]
     if task.shell:

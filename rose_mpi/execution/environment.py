@@ -48,8 +48,7 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
 def task_environment(call: TaskCall, attempt: int, context: RunContext) -> dict[str, str]:
     """What a task's environment holds beyond the rank's own."""
     task = call.work
-    if not isinstance(task, Task):
-        raise TypeError(f"{call.id} is no executable")
+    assert isinstance(task, Task)
     identity = call.id
     variables = {
         "ROSE_RUN": context.run,

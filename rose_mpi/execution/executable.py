@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rose_mpi.errors import TaskError
 from rose_mpi.execution.command import argv
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.environment import task_environment
@@ -16,9 +17,8 @@ def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:
     Raises
     ------
     TaskError
-        If the command is not usable or its program is not found.
-    OSError
-        If the folder of the result cannot be made.
+        If the command is not usable, its program is not found, or the folder of its result cannot
+        be made.
     """
     assert isinstance(call.work, Task)
     spawn = Spawn(
@@ -30,5 +30,8 @@ def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:
         stderr=str(context.layout.stderr(call.id, attempt)),
         timeout=call.work.timeout,
     )
-    prepare_result(call, attempt, context)
+    try:
+        prepare_result(call, attempt, context)
+    except OSError as error:
+        raise TaskError(f"{call.id}: cannot make the folder of its result: {error}") from error
     return spawn

@@ -35,8 +35,7 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
         If module or function do not exist, or the arguments do not fit.
     """
     work = call.work
-    if not isinstance(work, Function):
-        raise TypeError(f"{call.id} is no function")
+    assert isinstance(work, Function)
     function = _resolve(work.reference, context.root)
     try:
         signature = inspect.signature(function)
@@ -62,16 +61,18 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
     return function(**kwargs)
 
 
-def run_function(call: TaskCall, attempt: int, queued: float, context: RunContext) -> TaskResult:
-    """Call a task's function and make what it returns, or raises, a result.
+def function_result(
+    function: Callable[[], Any], call: TaskCall, attempt: int, queued: float, context: RunContext
+) -> TaskResult:
+    """Run ``function`` for a task and make what it returns, or raises, a result.
 
     ``value`` is a JSON value, or a NumPy array as it was returned. ``cpu_seconds`` are those of the
-    whole rank in that time, ``max_rss`` is the rank's peak so far.
+    calling thread, ``max_rss`` is the rank's peak so far.
     """
-    started, cpu = time.time(), time.process_time()
+    started, cpu = time.time(), time.thread_time()
     status, value, error = TaskStatus.DONE, None, ""
     try:
-        value = _checked(call_function(call, context), call.expects)
+        value = _checked(function(), call.expects)
     except TaskError as reason:
         status, error = TaskStatus.FAILED, str(reason)
     except (Exception, SystemExit) as reason:
@@ -88,7 +89,7 @@ def run_function(call: TaskCall, attempt: int, queued: float, context: RunContex
         finished=time.time(),
         value=value,
         error=error,
-        cpu_seconds=time.process_time() - cpu,
+        cpu_seconds=time.thread_time() - cpu,
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
 

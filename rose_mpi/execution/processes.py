@@ -66,14 +66,13 @@ def send_signal(pids: Iterable[int], number: int) -> None:
 
 def kill_all_below() -> None:
     """Kill every process below this one, and wait until none is left."""
-    me = os.getpid()
     while True:
-        send_signal(descendants([me], children_by_parent()), signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
+        send_signal(descendants([os.getpid()], children_by_parent()), signal.SIGKILL)
         time.sleep(0.005)
 
 
