@@ -1,0 +1,129 @@
+"""The ``rose-mpi`` command.
+
+What a subcommand needs is imported when it runs, so that ``rose-mpi --help`` is quick and loads no MPI.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from rose_mpi import __version__
+from rose_mpi.cli.exit_codes import ExitCode
+from rose_mpi.config.nearest import nearest
+from rose_mpi.errors import UsageError
+
+_INTERRUPTED = 130
+_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
+
+
+class _WrongConfig(click.ClickException):
+    exit_code = ExitCode.USAGE
+
+
+class _Commands(click.Group):
+    """The subcommands; ``run`` may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` first where the first word is neither a command nor an option of this group."""
+        own_options = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        if args and args[0] not in {*self.commands, *own_options}:
+            self._refuse_misspelt_command(args[0], ctx)
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def _refuse_misspelt_command(self, word: str, ctx: click.Context) -> None:
+        if "." in word or "/" in word or word.startswith("-") or Path(word).exists():
+            return
+        meant = nearest(word, self.commands)
+        if meant:
+            raise click.UsageError(
+                f"there is no command and no file {word!r}; did you mean {meant!r}?", ctx=ctx
+            )
+
+
+_overrides = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a key of the configuration; repeatable.",
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rose-mpi")
+def _commands() -> None:
+    """Run learning loops on MPI.
+
+    `mpirun -n 16 rose-mpi CONFIG` is short for `mpirun -n 16 rose-mpi run CONFIG`.
+    """
+
+
+@_commands.command()
+@click.argument("config")
+@click.option("--output", metavar="FILE", help="Results file, instead of the one in [run].")
+@click.option(
+    "--max-iter", type=click.IntRange(min=1), metavar="N", help="Iterations at most, for every learner."
+)
+@click.option("--quiet", is_flag=True, help="Show only errors.")
+@click.option("-v", "--verbose", count=True, help="Log more; -vv still more.")
+@_overrides
+def run(
+    config: str,
+    output: str | None,
+    max_iter: int | None,
+    quiet: bool,
+    verbose: int,
+    overrides: tuple[str, ...],
+) -> None:
+    """Run a configuration, under mpirun, srun or alone."""
+    from rose_mpi.cli.run import run as run_config  # noqa: PLC0415
+
+    sys.exit(run_config(config, overrides, output, max_iter, quiet, verbose))
+
+
+@_commands.command()
+@click.argument("config")
+@_overrides
+def check(config: str, overrides: tuple[str, ...]) -> None:
+    """Check a configuration and show what it would run; needs no MPI."""
+    from rose_mpi.cli.check import check as check_config  # noqa: PLC0415
+
+    try:
+        check_config(config, overrides)
+    except UsageError as error:
+        raise _WrongConfig(str(error)) from None
+
+
+def main() -> None:
+    """Entry point of the ``rose-mpi`` command; ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        sys.exit(_commands.main(standalone_mode=False))
+    except click.Abort:
+        sys.exit(_INTERRUPTED)
+    except click.ClickException as error:
+        _tell_once(error)
+
+
+def _tell_once(error: click.ClickException) -> None:
+    """Tell a wrong usage, on the first of the ranks alone, and end with its exit code.
+
+    The other ranks end with 0, because a launcher kills the first one as soon as another fails.
+    """
+    rank = next((os.environ[name] for name in _RANK_VARIABLES if name in os.environ), "0")
+    if rank != "0":
+        sys.exit(0)
+    error.show()
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

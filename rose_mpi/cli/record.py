@@ -1,0 +1,111 @@
+"""Keeps what the display and the summary show of a run."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, field
+
+from rose_mpi.events import (
+    Event,
+    IterationFinished,
+    IterationState,
+    LearnerFinished,
+    LearnerStarted,
+    RunStarted,
+    StopReason,
+    TaskFinished,
+)
+from rose_mpi.ranking import Standing
+from rose_mpi.tasks import TaskResult
+
+
+@dataclass(slots=True)
+class LearnerRecord:
+    """What is known of one learner so far."""
+
+    started: LearnerStarted
+    iterations: int = 0
+    queried: int = 0
+    tasks: int = 0
+    last: IterationState | None = None
+    state: dict[str, float] = field(default_factory=dict)
+    end: LearnerFinished | None = None
+    failed_task: TaskResult | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the learner."""
+        return self.started.learner
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended by an error."""
+        return self.end is not None and self.end.stop_reason is StopReason.ERROR
+
+    @property
+    def metric(self) -> float:
+        """Last value of the stop metric; NaN where there is none."""
+        return self.last.metric if self.last else math.nan
+
+    @property
+    def uncertainty(self) -> float:
+        """Last uncertainty; NaN where there is none."""
+        return self.last.uncertainty if self.last else math.nan
+
+    def standing(self) -> Standing:
+        """What it is ranked by."""
+        return Standing(
+            learner=self.name,
+            met=self.end is not None and self.end.stop_reason is StopReason.CRITERION_MET,
+            iterations=self.iterations,
+            queried=self.queried,
+            metric_name=self.started.metric_name,
+            metric=self.metric,
+            operator=self.started.operator,
+            threshold=self.started.threshold,
+        )
+
+
+class Record:
+    """An observer that gathers the events of a run; any thread may call.
+
+    Attributes
+    ----------
+    learners:
+        By name, in the order in which they started.
+    """
+
+    def __init__(self) -> None:
+        self.run: RunStarted | None = None
+        self.learners: dict[str, LearnerRecord] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event; those of a learner that never started are passed over."""
+        with self._lock:
+            self._take_in(event)
+
+    def _take_in(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.run = event
+            case LearnerStarted(learner=name):
+                self.learners[name] = LearnerRecord(event)
+            case TaskFinished(result=result) if result.id.learner in self.learners:
+                self._task(self.learners[result.id.learner], result)
+            case IterationFinished(state=state) if state.learner in self.learners:
+                self._iteration(self.learners[state.learner], state)
+            case LearnerFinished(learner=name) if name in self.learners:
+                self.learners[name].end = event
+
+    def _task(self, learner: LearnerRecord, result: TaskResult) -> None:
+        learner.tasks += 1
+        if not result.done:
+            learner.failed_task = result
+
+    def _iteration(self, learner: LearnerRecord, state: IterationState) -> None:
+        learner.last = state
+        learner.iterations += 1
+        learner.queried += len(state.selected)
+        learner.state.update(state.state)

@@ -1,0 +1,39 @@
+"""Numbers and stop reasons as the display and the summary write them."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from rose_mpi.events import StopReason
+
+NOTHING: Final = "-"
+_REASONS: Final[dict[StopReason, str]] = {
+    StopReason.CRITERION_MET: "criterion met",
+    StopReason.MAX_ITER_REACHED: "max_iterations reached",
+    StopReason.STOPPED: "stopped",
+    StopReason.WALLTIME: "walltime used up",
+    StopReason.ERROR: "failed",
+}
+
+
+def number(value: float) -> str:
+    """A number in four digits, more for whole ones; a dash for NaN."""
+    if math.isnan(value):
+        return NOTHING
+    return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def reason(stop_reason: StopReason) -> str:
+    """Why a learner stopped."""
+    return _REASONS[stop_reason]
+
+
+def counted(count: int, thing: str) -> str:
+    """``"1 iteration"``, ``"2 iterations"``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def first_line(text: str) -> str:
+    """The first line of a text that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
