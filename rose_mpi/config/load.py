@@ -58,7 +58,7 @@ def load_config(
         faults.add(("run", "output"), f"must name a file that ends in .h5, not {config.run.output!r}")
     faults.raise_any(str(file))
     return RunConfig(
-        name=config.run.name or file.stem,
+        name=config.run.name or _name(file),
         seed=config.run.seed,
         output=results,
         root=root,
@@ -69,6 +69,11 @@ def load_config(
         learners=learners,
         text=text,
     )
+
+
+def _name(file: Path) -> str:
+    """What a run is called that the configuration does not name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", file.stem)
 
 
 def _read(file: Path) -> str:
