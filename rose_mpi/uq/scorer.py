@@ -18,7 +18,7 @@ from rose_mpi.uq.registry import (
     find_metric,
 )
 from rose_mpi.uq.selection import top_k
-from rose_mpi.uq.validation import check_targets
+from rose_mpi.uq.validation import check_prediction, check_targets
 
 
 class UQScorer:
@@ -56,7 +56,7 @@ class UQScorer:
         UsageError
             If the metric is unknown, does not fit the task type, or needs ``y_true``; or shapes do not fit.
         ScoreError
-            If predictions are no real numbers, or a score is NaN.
+            If predictions are no real numbers, not finite or no probabilities, or a score is NaN.
         """
         found = find_metric(metric)
         if self.task_type not in found.task_types:
@@ -69,6 +69,8 @@ class UQScorer:
         if 0 in (predictions.shape[0], *predictions.shape[2:]):
             raise UsageError(f"predictions have shape {predictions.shape}: no members or no classes")
         dtype = working_dtype([predictions.dtype])
+        for member, rows in enumerate(predictions):
+            check_prediction(rows.reshape((*rows.shape, 1)[:2]), member, self.task_type, dtype)
         predictions = np.ascontiguousarray(predictions, dtype=dtype)
         return evaluate(found, self, predictions, targets, seed=seed)
 

@@ -1,0 +1,49 @@
+"""Make kernels ready before they are needed."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from rose_mpi.uq.evaluate import evaluate
+from rose_mpi.uq.registry import CLASSIFICATION, METRICS, Metric
+from rose_mpi.uq.scorer import UQScorer
+from rose_mpi.uq.validation import check_prediction
+
+
+def warm(metrics: Iterable[str]) -> None:
+    """Compile the kernels of the named metrics, or load them from numba's cache.
+
+    Of the processes that do so on a node at the same time one compiles; the others wait for it and load what
+    it left. That takes seconds, so call it from a background thread. Metrics that are not built in are passed
+    over.
+    """
+    for name in metrics:
+        if name in METRICS:
+            with _first_on_this_node(name):
+                _call_once(METRICS[name])
+
+
+def _call_once(metric: Metric) -> None:
+    """Score a single candidate in every way that the metric allows."""
+    for task_type in metric.task_types:
+        shape, label = ((1, 1, 1), np.int64) if task_type == CLASSIFICATION else ((1, 1), np.float64)
+        for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+            check_prediction(np.ones((1, 1), dtype), 0, task_type, dtype)
+            evaluate(metric, UQScorer(task_type), np.ones(shape, dtype), np.zeros(1, label))
+
+
+@contextmanager
+def _first_on_this_node(name: str) -> Iterator[None]:
+    """Hold a lock if no other process does; else go on, without it, as soon as that one is done."""
+    from rose_mpi.uq.kernels.jit import private_folder  # noqa: PLC0415  (imports numba)
+
+    with (private_folder() / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield

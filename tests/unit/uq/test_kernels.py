@@ -1,0 +1,147 @@
+"""Every kernel against its textbook formula in float64, and on the edges of its domain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+
+from rose_mpi.uq.evaluate import CHUNK, evaluate
+from rose_mpi.uq.registry import CLASSIFICATION, METRICS, RANDOM, REGRESSION
+from rose_mpi.uq.scorer import UQScorer
+
+
+def mode_share(predictions):
+    votes = predictions.argmax(axis=2)
+    return scipy.stats.mode(votes, axis=0).count / len(votes)
+
+
+def two_best(predictions):
+    return np.sort(predictions.mean(axis=0), axis=1)[:, :-3:-1]
+
+
+REFERENCES = {
+    ("predictive_entropy", CLASSIFICATION): lambda p, y: scipy.special.entr(p.mean(axis=0)).sum(axis=1),
+    ("mutual_information", CLASSIFICATION): lambda p, y: (
+        scipy.special.entr(p.mean(axis=0)).sum(axis=1) - scipy.special.entr(p).sum(axis=2).mean(axis=0)
+    ),
+    ("variation_ratio", CLASSIFICATION): lambda p, y: 1 - mode_share(p),
+    ("margin", CLASSIFICATION): lambda p, y: two_best(p)[:, 0] - two_best(p)[:, 1],
+    ("negative_log_likelihood", CLASSIFICATION): lambda p, y: -np.log(p.mean(axis=0)[np.arange(len(y)), y]),
+    ("predictive_variance", REGRESSION): lambda p, y: p.var(axis=0),
+    ("predictive_interval_width", REGRESSION): lambda p, y: np.diff(
+        np.percentile(p, [2.5, 97.5], axis=0), axis=0
+    )[0],
+    ("negative_log_likelihood", REGRESSION): lambda p, y: (
+        -scipy.stats.norm.logpdf(y, p.mean(axis=0), p.std(axis=0))
+    ),
+}
+
+
+def score(name, task_type, predictions, targets=None, **options):
+    predictions = np.ascontiguousarray(predictions)
+    return evaluate(METRICS[name], UQScorer(task_type), predictions, targets, **options)
+
+
+def ensemble(task_type, dtype, members=7, candidates=1300, classes=5, seed=0):
+    """Random predictions of a type, with targets."""
+    rng = np.random.default_rng(seed)
+    if task_type == CLASSIFICATION:
+        predictions = rng.dirichlet(np.full(classes, 0.3), (members, candidates)).astype(dtype)
+        return predictions, rng.integers(classes, size=candidates)
+    return rng.normal(3.0, 2.0, (members, candidates)).astype(dtype), rng.normal(size=candidates)
+
+
+@pytest.mark.parametrize("members", [2, 7, 64, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_equals_the_formula(name, task_type, dtype, members):
+    predictions, targets = ensemble(task_type, dtype, members)
+    expected = REFERENCES[name, task_type](predictions.astype(np.float64), targets)
+    np.testing.assert_allclose(score(name, task_type, predictions, targets), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_every_built_in_metric_has_a_reference():
+    pairs = {(m.name, t) for m in METRICS.values() for t in m.task_types if m.name != RANDOM}
+    assert pairs == set(REFERENCES)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5000])
+@pytest.mark.parametrize("name", ["predictive_entropy", "mutual_information", "variation_ratio", "margin"])
+def test_any_number_of_classes(name, classes):
+    predictions, targets = ensemble(CLASSIFICATION, np.float64, 3, 40, classes)
+    if classes == 1:
+        expected = np.ones(40) if name == "margin" else np.zeros(40)
+    else:
+        expected = REFERENCES[name, CLASSIFICATION](predictions, targets)
+    np.testing.assert_allclose(score(name, CLASSIFICATION, predictions), expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_bits_depend_on_the_candidate_alone(name, task_type):
+    """Neither on the other candidates, nor on where work is divided between threads."""
+    predictions, targets = ensemble(task_type, np.float32)
+    everything = score(name, task_type, predictions, targets)
+    assert np.array_equal(score(name, task_type, predictions, targets, threads=3), everything)
+    part = slice(3 * CHUNK, 4 * CHUNK + 17)
+    assert np.array_equal(score(name, task_type, predictions[:, part], targets[part]), everything[part])
+
+
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_empty_pool(name, task_type):
+    predictions, targets = ensemble(task_type, np.float64, candidates=0)
+    assert score(name, task_type, predictions, targets, threads=2).shape == (0,)
+
+
+CERTAIN_AND_SPLIT = np.array([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("predictive_entropy", [0.0, np.log(2)]),
+        ("mutual_information", [0.0, np.log(2)]),
+        ("variation_ratio", [0.0, 0.5]),
+        ("margin", [1.0, 0.0]),
+    ],
+)
+def test_probabilities_of_exactly_zero_and_one(name, expected):
+    np.testing.assert_allclose(score(name, CLASSIFICATION, CERTAIN_AND_SPLIT), expected, rtol=1e-15)
+
+
+def test_likelihood_of_an_impossible_class_is_finite():
+    scores = score("negative_log_likelihood", CLASSIFICATION, CERTAIN_AND_SPLIT, np.array([1, 1]))
+    np.testing.assert_allclose(scores, [52 * np.log(2), np.log(2)], rtol=1e-15)
+
+
+def test_one_member_alone_is_certain():
+    predictions, targets = ensemble(REGRESSION, np.float64, members=1, candidates=1)
+    assert score("predictive_variance", REGRESSION, predictions) == [0.0]
+    assert score("predictive_interval_width", REGRESSION, predictions) == [0.0]
+    assert np.isfinite(score("negative_log_likelihood", REGRESSION, predictions, targets)).all()
+    predictions, _ = ensemble(CLASSIFICATION, np.float64, members=1, candidates=1)
+    assert score("mutual_information", CLASSIFICATION, predictions) == [0.0]
+    assert score("variation_ratio", CLASSIFICATION, predictions) == [0.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_members_in_full_agreement_have_no_variance(dtype):
+    predictions = np.full((9, 3), 0.1, dtype)
+    assert (score("predictive_variance", REGRESSION, predictions) == 0.0).all()
+    assert (score("predictive_interval_width", REGRESSION, predictions) == 0.0).all()
+
+
+def test_variance_holds_at_a_large_offset():
+    """float32 values around 1e5 have steps of 1/128; the variance of what they hold is exact."""
+    rng = np.random.default_rng(1)
+    predictions = (1e5 + rng.normal(0.0, 0.1, (16, 500))).astype(np.float32)
+    expected = (predictions.astype(np.float64) - 1e5).var(axis=0)
+    np.testing.assert_allclose(score("predictive_variance", REGRESSION, predictions), expected, rtol=1e-12)
+
+
+def test_variance_holds_where_the_first_member_is_an_outlier():
+    predictions = np.random.default_rng(2).normal(size=(50, 40))
+    predictions[0] += 1e6
+    expected = predictions.astype(np.longdouble).var(axis=0).astype(np.float64)
+    np.testing.assert_allclose(score("predictive_variance", REGRESSION, predictions), expected, rtol=1e-12)
