@@ -21,7 +21,6 @@ from rose_mpi.events import Event, IterationFinished, IterationState, LearnerFin
 
 _MOST_ROWS: Final = 30
 _REFRESH_SECONDS: Final = 0.25
-_PLAIN_WIDTH: Final = 120
 
 
 class Display:
@@ -45,15 +44,9 @@ class Display:
         self._stream = stream or sys.stdout
         self._quiet = quiet
         terminal = self._stream.isatty()
-        self._console = Console(
-            file=self._stream,
-            force_terminal=terminal,
-            width=None if terminal else _PLAIN_WIDTH,
-            markup=False,
-            highlight=False,
-        )
-        live = terminal and not self._console.is_dumb_terminal and not quiet
-        self._live = _LiveTable(self._console, self._table) if live else None
+        console = Console(file=self._stream, force_terminal=terminal, highlight=False)
+        live = terminal and not console.is_dumb_terminal and not quiet
+        self._live = _LiveTable(console, self._table) if live else None
 
     def __enter__(self) -> Self:
         if self._live:
@@ -74,10 +67,12 @@ class Display:
         elif line := self._line(event):
             _write(self._stream, line + "\n")
 
-    def print(self, what: RenderableType) -> None:
-        """Print something beside the events, such as the summary, unless the display is quiet."""
-        if not self._quiet:
-            self._console.print(what, soft_wrap=True)
+    def note(self, text: str) -> None:
+        """Show a line that belongs to no event, unless the display is quiet."""
+        if self._live:
+            self._live.print_above(text)
+        elif not self._quiet:
+            _write(self._stream, text + "\n")
 
     def _line(self, event: Event) -> str:
         match event:
@@ -166,6 +161,9 @@ class _LiveTable:
 
     def changed(self) -> None:
         self._changed.set()
+
+    def print_above(self, text: str) -> None:
+        self._live.console.print(Text(text), soft_wrap=True)
 
     def stop(self) -> None:
         self._stopped.set()

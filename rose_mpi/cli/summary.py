@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TextIO
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from rose_mpi.cli.record import LearnerRecord, Record
 from rose_mpi.cli.wording import NOTHING, counted, first_line, number, reason
+from rose_mpi.events import Event
 from rose_mpi.layout import Layout
 from rose_mpi.ranking import Standing, ranked
 from rose_mpi.tasks import TaskResult
@@ -19,6 +20,25 @@ from rose_mpi.tasks import TaskResult
 _MOST_STATES: Final = 4
 _MOST_ROWS: Final = 30
 _MOST_FAILURES: Final = 10
+_PLAIN_WIDTH: Final = 120
+
+
+class SummaryCollector:
+    """An observer that prints, at the end, what the run came to."""
+
+    def __init__(self) -> None:
+        self.record = Record()
+
+    def __call__(self, event: Event) -> None:
+        """Remember one event; any thread may call."""
+        self.record(event)
+
+    def print(self, stream: TextIO, layout: Layout) -> None:
+        """Print the summary; ``layout`` tells where the logs of failed tasks are."""
+        terminal = stream.isatty()
+        width = None if terminal else _PLAIN_WIDTH
+        console = Console(file=stream, force_terminal=terminal, width=width, highlight=False)
+        console.print(summary(self.record, layout), soft_wrap=True)
 
 
 def summary(record: Record, layout: Layout) -> RenderableType:
