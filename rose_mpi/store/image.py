@@ -124,7 +124,7 @@ def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration:
     for key in keys[:_MAX_STATE_KEYS]:
         values = np.array([state.state.get(key, np.nan) for state in states], dtype=np.float64)
         meaning = Meaning(schema.NUMBER, f"{key}, as the iteration's tasks returned it")
-        _dataset(group, schema.link_name(key), values, meaning, iteration)
+        _dataset(group, schema.state_link(key), values, meaning, iteration)
 
 
 def _write_tasks(group: h5py.Group, tasks: TaskTable, pump: Callable[[], None]) -> None:

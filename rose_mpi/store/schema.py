@@ -74,6 +74,11 @@ def link_name(name: str) -> str:
     return {"": _EMPTY, ".": "%2E"}.get(escaped, escaped)
 
 
+def state_link(key: str) -> str:
+    """The name of a state's dataset: the axes' own names are escaped too, or readers take it for one."""
+    return f"%{ord(key[0]):02X}{key[1:]}" if key in SCALES else link_name(key)
+
+
 def name_of(link: str) -> str:
-    """The name that :func:`link_name` escaped."""
+    """The name that :func:`link_name` or :func:`state_link` escaped."""
     return "" if link == _EMPTY else unquote(link)

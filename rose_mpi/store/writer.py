@@ -108,17 +108,21 @@ class _Service:
         self._closing = False
 
     def run(self) -> None:
-        self._patience.insist(self._fold)
+        self._patience.insist(self._begin)
         while not self._closing:
             self._receive(self._seconds_to_next_duty())
             self._patience.insist(self._commit)
             if self._log_is_doubtful:
-                self._patience.insist(self._fold)
+                self._patience.insist(self._refold)
             elif self._fold_due() <= time.monotonic():
                 self._try_to_fold()
         if self._keeper.generation < self._keeper.count:
-            self._patience.insist(self._fold)
+            self._patience.insist(self._refold)
         self._patience.insist(self._keeper.end)
+
+    def _begin(self) -> None:
+        """Put the first file and an empty log in place; what arrives meanwhile waits for that log."""
+        self._fold(lambda: None)
 
     def _receive(self, timeout: float | None) -> None:
         """Take what has arrived, waiting for the first."""
@@ -148,10 +152,13 @@ class _Service:
             raise
         self._sync_due = None
 
-    def _fold(self) -> None:
+    def _refold(self) -> None:
+        self._fold(self._pump)
+
+    def _fold(self, pump: Callable[[], None]) -> None:
         began = time.monotonic()
         try:
-            self._keeper.fold(self._pump)
+            self._keeper.fold(pump)
         finally:
             self._budget.charge(time.monotonic() - began)
         self._log_is_doubtful = False
@@ -165,7 +172,7 @@ class _Service:
     def _try_to_fold(self) -> None:
         """Fold; if the disk refuses, the log goes on and the next fold tries again."""
         try:
-            self._fold()
+            self._refold()
         except OSError as error:
             self._patience.tell(error)
 
@@ -189,4 +196,6 @@ def _claim(layout: Layout) -> None:
     try:
         layout.results.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{layout.results.parent} cannot be made: {error.strerror}") from error
+        raise StoreError(
+            f"{layout.results.parent} cannot be made: {error.strerror}: name another output"
+        ) from error
