@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from rose_mpi.execution import processes
 from rose_mpi.execution.capture import Capture
@@ -193,9 +194,7 @@ class Helper:
         running = self._tasks.values()
         lost = [pid for pid, owners in strays.items() if not any(task in running for task in owners)]
         if lost:
-            processes.send_signal(
-                lost + processes.descendants(lost, processes.children_by_parent()), signal.SIGKILL
-            )
+            processes.kill_all(lambda: lost + processes.descendants(lost, processes.children_by_parent()))
 
     def _owners(self, stray: int) -> list[RunningTask]:
         """Tasks that may have left a process behind: several if it hides where it comes from."""
@@ -226,13 +225,21 @@ class Helper:
             elif now >= task.ending_since + _GIVE_UP:
                 self._finish(task)
             elif now >= task.ending_since + GRACE:
-                processes.send_signal(self._tree(task), signal.SIGKILL)
+                processes.kill_all(partial(self._tree, task))
+            else:
+                self._terminate(task)
         if any(task.ending_since is not None for task in self._tasks.values()):
             self._settle()
 
     def _end(self, task: RunningTask) -> None:
         task.ending_since = time.monotonic()
-        processes.send_signal(self._tree(task), signal.SIGTERM)
+        self._terminate(task)
+
+    def _terminate(self, task: RunningTask) -> None:
+        """Ask processes to end, each once: a child may have been started while its parent was told."""
+        fresh = [pid for pid in self._tree(task) if pid not in task.told_to_end]
+        processes.send_signal(fresh, signal.SIGTERM)
+        task.told_to_end.update(fresh)
 
     def _tree(self, task: RunningTask) -> list[int]:
         """All processes of a task, parents before children."""

@@ -206,8 +206,10 @@ class Helper:
 
     def close(self) -> None:
         """End every process and the helper itself; waits for that, but not without bound."""
+        if self._socket.fileno() < 0:
+            return
         with suppress(HelperError):
-            for token in self._running:
+            for token in tuple(self._running):
                 self.kill(token)
             self._wait_for_tasks(GRACE + 1.0)
         self._socket.close()

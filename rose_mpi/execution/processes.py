@@ -6,9 +6,10 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 Children = dict[int, list[int]]
+_ROUNDS = 20
 
 
 def name_of_signal(number: int) -> str:
@@ -64,6 +65,21 @@ def send_signal(pids: Iterable[int], number: int) -> None:
             continue
 
 
+def kill_all(find: Callable[[], list[int]]) -> None:
+    """Kill the processes that ``find`` finds, those that fork all the time too.
+
+    All are stopped before the first is killed, in rounds until no new one appears.
+    """
+    stopped: set[int] = set()
+    for _ in range(_ROUNDS):
+        fresh = set(find()) - stopped
+        if not fresh:
+            break
+        send_signal(fresh, signal.SIGSTOP)
+        stopped |= fresh
+    send_signal(stopped, signal.SIGKILL)
+
+
 def kill_all_below() -> None:
     """Kill every process below this one, and wait until none is left."""
     while True:
@@ -72,7 +88,7 @@ def kill_all_below() -> None:
                 pass
         except ChildProcessError:
             return
-        send_signal(descendants([os.getpid()], children_by_parent()), signal.SIGKILL)
+        kill_all(lambda: descendants([os.getpid()], children_by_parent()))
         time.sleep(0.005)
 
 

@@ -23,6 +23,8 @@ class RunningTask:
         Main process; its session too.
     deadline, ending_since:
         Times of :func:`time.monotonic`; ``None``: no timeout, and not being ended.
+    told_to_end:
+        Processes that got SIGTERM.
     status:
         Of the main process, as ``waitpid`` gives it; ``None`` while it runs.
     """
@@ -42,6 +44,7 @@ class RunningTask:
         self.stderr = stderr
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.ending_since: float | None = None
+        self.told_to_end: set[int] = set()
         self.timed_out = False
         self.killed = False
         self.status: int | None = None
