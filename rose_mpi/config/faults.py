@@ -28,9 +28,19 @@ class FaultList:
         self._refused: set[KeyPath] = set()
         self._faults: dict[Fault, None] = {}
 
-    def refuse(self, path: KeyPath, message: str, *, instead_of: KeyPath | None = None) -> None:
-        """Add a fault of the key at ``path``, which perhaps was meant as another key."""
-        self._refused.add(path)
+    def refuse(
+        self, path: KeyPath, message: str, *, removed: KeyPath, instead_of: KeyPath | None = None
+    ) -> None:
+        """Add a fault of what stands at ``path``.
+
+        Parameters
+        ----------
+        removed:
+            The key that was taken out of the document for it.
+        instead_of:
+            The key that was perhaps meant.
+        """
+        self._refused.update((path, removed))
         if instead_of and instead_of not in self._lines and not self._option(instead_of):
             self._refused.add(instead_of)
         self._append(path, message)

@@ -13,7 +13,7 @@ from rose_mpi.config.layers import Layer, Layers
 from rose_mpi.config.models import ConfigTable, CriterionTable, LearnerTable, Table
 from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.places import KeyPath
-from rose_mpi.config.steps import StepBuilder
+from rose_mpi.config.steps import WORK, StepBuilder
 from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, LearnerSpec, Step, Uncertainty
 from rose_mpi.metrics import OPERATORS, STANDARD_OPERATORS
 from rose_mpi.uq.registry import METRICS, RANDOM, Metric
@@ -150,12 +150,11 @@ class _Learner:
         steps: dict[str, Step] = {}
         for name in _STEPS[self.kind]:
             layers = self._layers(name, getattr(self.config.tasks, name), ("tasks", name))
-            step = self.step_builder.build(name, layers)
-            if step is not None:
-                steps[name] = step
-            elif name in _REQUIRED[self.kind] and layers.own.table is None and layers.default.table is None:
+            if name in _REQUIRED[self.kind] and layers.default.table is None and not layers.states_any(WORK):
                 message = f"is missing: a learner of kind '{self.kind}' needs it"
                 self.faults.add(layers.default.path, message, layers.own.path)
+            elif step := self.step_builder.build(name, layers):
+                steps[name] = step
         if self.kind is LearnerKind.ACTIVE and not self._has("simulation") and not self._has("active_learn"):
             message = "needs a simulation or an active_learn task, or nothing would change between iterations"
             causes = [("tasks", "simulation"), ("tasks", "active_learn"), (*self.path, "simulation")]

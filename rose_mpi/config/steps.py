@@ -9,13 +9,13 @@ from rose_mpi.config import scripts
 from rose_mpi.config.expressions import Adaptive
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layer, Layers
-from rose_mpi.config.models import TaskTable
+from rose_mpi.config.models import CountedTaskTable
 from rose_mpi.learners.spec import OnFailure, Step
 from rose_mpi.schedules import ByIteration, Computed, Constant, Schedule
 from rose_mpi.tasks import Function, Task
 
-TASK_KEYS: Final = tuple(TaskTable.model_fields)
-_WORK: Final = ("command", "function")
+WORK: Final = ("command", "function")
+_TASK_KEYS: Final = tuple(CountedTaskTable.model_fields)
 _COMMAND_ONLY: Final = (
     "timeout",
     "ranks",
@@ -49,7 +49,7 @@ class StepBuilder:
 
     def build(self, name: str, layers: Layers) -> Step | None:
         """The step ``name``; ``None`` where no table describes it or it is faulty."""
-        if not layers.states_any((*TASK_KEYS, "count")):
+        if not layers.states_any(_TASK_KEYS):
             return None
         work = self._work(layers)
         if work is None:
@@ -70,7 +70,7 @@ class StepBuilder:
                 return self._function(layers)
             if layer.states("command"):
                 return self._command(layers)
-        causes = [(*layer.path, key) for layer in (layers.own, layers.default) for key in _WORK]
+        causes = [(*layer.path, key) for layer in (layers.own, layers.default) for key in WORK]
         table = layers.path("command")[:-1]
         self.faults.add(table, "needs a command or a function", *causes)
         return None

@@ -42,15 +42,16 @@ def validated(document: dict[str, Any], faults: FaultList) -> ConfigTable:
 
 def _refuse(document: dict[str, Any], detail: ErrorDetails, faults: FaultList) -> None:
     path = tuple(key for key in detail["loc"] if key != "[key]")
+    removed = _remove(document, path)
     if detail["type"] == "extra_forbidden":
         *parents, name = path
         known = _keys_at(tuple(parents))
         meant = nearest(str(name), known)
         hint = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
-        faults.refuse(path, f"unknown key {name!r}{hint}", instead_of=(*parents, meant) if meant else None)
+        instead_of = (*parents, meant) if meant else None
+        faults.refuse(path, f"unknown key {name!r}{hint}", removed=removed, instead_of=instead_of)
     else:
-        faults.refuse(path, _sentence(detail))
-    _remove(document, path)
+        faults.refuse(path, _sentence(detail), removed=removed)
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -87,18 +88,19 @@ def _table_in(annotation: Any) -> type[Table] | None:
     return next(filter(None, map(_table_in, get_args(annotation))), None)
 
 
-def _remove(document: dict[str, Any], path: KeyPath) -> None:
-    """Take out what stands at ``path``.
+def _remove(document: dict[str, Any], path: KeyPath) -> KeyPath:
+    """Take out what stands at ``path``; returns the path of what was taken out.
 
     A learner leaves an empty table, so that the others keep their number; an element of another list takes
     the whole list with it.
     """
     if path[0] == "learners" and len(path) == 2:
         document["learners"][path[1]] = {}
-        return
+        return path
     inner_list = next((depth for depth, key in enumerate(path) if depth > 1 and isinstance(key, int)), None)
     *parents, name = path[:inner_list]
     table: Any = document
     for key in parents:
         table = table[key]
     table.pop(name, None)
+    return path[:inner_list]
