@@ -134,8 +134,10 @@ def _module(name: str, root: str) -> ModuleType:
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback, from the first line of the user's code on."""
-    own = error.__traceback__
-    while own is not None and own.tb_next is not None and own.tb_frame.f_code.co_filename == __file__:
-        own = own.tb_next
-    return "".join(traceback.format_exception(type(error), error, own)).rstrip()
+    """The traceback, from the user's code on."""
+    position = users = error.__traceback__
+    while position is not None:
+        if position.tb_frame.f_code.co_filename == __file__:
+            users = position.tb_next or position
+        position = position.tb_next
+    return "".join(traceback.format_exception(type(error), error, users)).rstrip()

@@ -1,0 +1,201 @@
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rose_mpi.errors import TaskError
+from rose_mpi.execution.functions import call_function, function_result
+from rose_mpi.tasks import Expects, Function, TaskStatus
+from tests.unit.execution.support import call_of
+
+MODULE = """
+import os
+
+def everything(learner, iteration, index, model, seed, selection, workdir):
+    return [learner, iteration, index, model, seed, selection, os.path.isdir(workdir)]
+
+def own(a, *, seed=0, **rest):
+    return {"a": a, "seed": seed, **rest}
+
+def positional(a, b):
+    return a
+
+def fails():
+    return inner()
+
+def inner():
+    raise ValueError("bad luck")
+
+def leaves():
+    raise SystemExit(3)
+
+class Space:
+    @staticmethod
+    def nested():
+        return "found"
+
+constant = 5
+"""
+
+
+@pytest.fixture
+def call(context, monkeypatch):
+    """Calls functions of a module that lies beside the configuration."""
+    Path(context.root, "users_module.py").write_text(MODULE)
+    Path(context.root, "broken_module.py").write_text("import no_such_dependency\n")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(name, selection=None, **kwargs):
+        reference = name if ":" in name else f"users_module:{name}"
+        return call_function(call_of(Function(reference, kwargs), selection=selection), context)
+
+    yield run
+    sys.modules.pop("users_module", None)
+
+
+def result_of_function(context, function, expects=Expects.ANYTHING):
+    return function_result(function, call_of(Function("m:f"), expects), 1, 5.0, context)
+
+
+def test_a_function_gets_what_its_signature_names(call):
+    assert call("everything", "/s.npz") == ["digits", 3, 2, "mlp", 17, "/s.npz", True]
+
+
+def test_other_keywords_are_the_functions_own(call):
+    assert call("own", a=1, b=2) == {"a": 1, "seed": 17, "b": 2}
+
+
+def test_own_keywords_win(call):
+    assert call("own", a=1, seed=4) == {"a": 1, "seed": 4}
+
+
+def test_nested_names_are_found(call):
+    assert call("Space.nested") == "found"
+
+
+def test_functions_without_signature_are_called(call):
+    assert call("builtins:dict", a=1) == {"a": 1}
+
+
+def test_the_folder_is_put_on_the_path_once(call, context):
+    call("Space.nested")
+    call("Space.nested")
+    assert sys.path.count(context.root) == 1
+    assert sys.path[0] == context.root
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_such_module:f", "there is no module 'no_such_module'"),
+        ("users_module.sub:f", "there is no module 'users_module.sub'"),
+        ("users_module:missing", "has no function 'missing'"),
+        ("users_module:constant", "is no function but of type int"),
+        ("users_module:", "module:function"),
+        ("positional", r"positional\(a, b\) cannot be called: missing a required argument: 'a'"),
+    ],
+)
+def test_what_cannot_be_called_is_told(call, name, said):
+    with pytest.raises(TaskError, match=said):
+        call(name)
+
+
+def test_a_missing_import_of_the_module_is_the_modules_own_error(call):
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        call("broken_module:f")
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (None, None),
+        (0.5, 0.5),
+        ("text", "text"),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.array(2.5), 2.5),
+        ((1, [2, {"a": np.float64(3)}]), [1, [2, {"a": 3.0}]]),
+    ],
+)
+def test_plain_values_are_kept(context, value, kept):
+    result = result_of_function(context, lambda: value)
+    assert result.done
+    assert result.value == kept
+    assert type(result.value) is type(kept)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("nan"), "must be finite"),
+        ({"a": [float("inf")]}, "must be finite"),
+        (object(), "type object cannot be a result"),
+        ({1: 2}, "is no text"),
+        (1 << 70, "64 bits"),
+        (1j, "type complex"),
+        ([np.zeros(3)], "NumPy array by itself"),
+        (np.array([object()]), "Python objects"),
+    ],
+)
+def test_other_values_are_refused(context, value, said):
+    result = result_of_function(context, lambda: value)
+    assert (result.status, result.value) == (TaskStatus.FAILED, None)
+    assert said in result.error
+
+
+def test_a_value_that_holds_itself_is_refused(context):
+    value = []
+    value.append(value)
+    assert "nested deeper" in result_of_function(context, lambda: value).error
+
+
+def test_arrays_are_left_to_the_caller(context):
+    array = np.arange(5)
+    assert result_of_function(context, lambda: array).value is array
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.arange(5), "float32 or float64"),
+        ([0.5], "must return a NumPy array"),
+        (np.array(0.5), "NumPy array"),
+    ],
+)
+def test_a_prediction_must_be_an_array_of_floats(context, value, said):
+    result = result_of_function(context, lambda: value, Expects.PREDICTION)
+    assert result.status is TaskStatus.FAILED
+    assert said in result.error
+    assert result_of_function(context, lambda: np.zeros((3, 2)), Expects.PREDICTION).done
+
+
+def test_an_exception_comes_with_traceback_rank_and_host(context, call):
+    result = result_of_function(context, partial(call, "fails"))
+    lines = result.error.splitlines()
+    assert result.status is TaskStatus.FAILED
+    assert lines[0] == "on rank 3 (node7):"
+    assert lines[-1] == "ValueError: bad luck"
+    assert "users_module.py" in result.error
+    assert "functions.py" not in result.error
+
+
+def test_leaving_is_a_failure(context, call):
+    assert "SystemExit: 3" in result_of_function(context, partial(call, "leaves")).error
+
+
+def test_an_error_of_ours_comes_without_traceback(context, call):
+    result = result_of_function(context, partial(call, "missing"))
+    assert result.error == "users_module:missing: the module users_module has no function 'missing'"
+
+
+def test_times_and_resources_are_told(context):
+    def busy():
+        return sum(range(3_000_000))
+
+    result = result_of_function(context, busy)
+    assert (result.attempt, result.queued) == (1, 5.0)
+    assert 0 < result.cpu_seconds <= result.finished - result.started + 0.1
+    assert result.max_rss > 1 << 20
