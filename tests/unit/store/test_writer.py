@@ -114,7 +114,7 @@ def test_many_records_share_an_fsync_and_an_iteration_has_its_own(layout, monkey
         writer(task(number))
     wait_for(lambda: syncs and syncs[-1] == 5003)
     assert len(syncs) < 500
-    monkeypatch.setattr("rose_mpi.store.writer.SYNC_INTERVAL", 1000.0)
+    monkeypatch.setattr("rose_mpi.store.service.SYNC_INTERVAL", 1000.0)
     writer(task(5000))
     wait_for(lambda: writer.written == 5004)
     writer(iteration(0))
