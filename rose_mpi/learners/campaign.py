@@ -22,19 +22,20 @@ class Campaign:
         self._executor = executor
         self._observe = observe
         self._tasks: list[asyncio.Task[StopReason]] = []
-        self._stop_reason = StopReason.STOPPED
+        self._stop_reason: StopReason | None = None
 
     async def run(self) -> tuple[StopReason, ...]:
         """Run all learners to their ends; returns why each stopped, in their order."""
         groups = await self._executor.open([spec.name for spec in self._specs])
         self._tasks = [asyncio.create_task(self._learn(spec, groups[spec.name])) for spec in self._specs]
+        if self._stop_reason:
+            self._cancel(self._tasks)
         return tuple(await asyncio.gather(*self._tasks))
 
     def stop(self, reason: StopReason) -> None:
-        """End all learners that still run, and their tasks."""
+        """End all learners that still run, and their tasks; in the event loop's thread."""
         self._stop_reason = reason
-        for task in self._tasks:
-            task.cancel()
+        self._cancel(self._tasks)
 
     async def _learn(self, spec: LearnerSpec, group: tuple[int, ...]) -> StopReason:
         self._observe(_started(spec, group))
@@ -47,7 +48,7 @@ class Campaign:
         except RoseError as failure:
             error = str(failure)
         except asyncio.CancelledError:
-            reason = self._stop_reason
+            reason = self._stop_reason or StopReason.STOPPED
         self._observe(LearnerFinished(spec.name, reason, time.time(), error))
         return reason
 
@@ -58,9 +59,14 @@ class Campaign:
         return loop.stop_reason or StopReason.STOPPED
 
     def _end_others(self, failed: LearnerSpec) -> None:
-        for spec, task in zip(self._specs, self._tasks, strict=True):
-            if spec is not failed:
-                task.cancel()
+        pairs = zip(self._specs, self._tasks, strict=True)
+        self._cancel([task for spec, task in pairs if spec is not failed])
+
+    @staticmethod
+    def _cancel(tasks: Sequence[asyncio.Task[StopReason]]) -> None:
+        """Cancel tasks after they have begun, so that each tells how it ended."""
+        for task in tasks:
+            asyncio.get_running_loop().call_soon(task.cancel)
 
 
 def _started(spec: LearnerSpec, group: tuple[int, ...]) -> LearnerStarted:

@@ -28,6 +28,7 @@ from rose_mpi.mpi.messages import (
 from rose_mpi.tasks import RankArray
 from rose_mpi.uq.ensemble import score_ensemble
 from rose_mpi.uq.scores import Member
+from rose_mpi.uq.validation import PredictionError
 
 Array = NDArray[np.generic]
 
@@ -152,6 +153,8 @@ class ScoreMember:
                 seed=request.seed,
                 threads=self._threads,
             )
+        except PredictionError as error:
+            return MemberScored(message.number, None, _told(error, request.members))
         except ScoreError as error:
             return MemberScored(message.number, None, str(error))
         return MemberScored(message.number, scores, "")
@@ -193,3 +196,8 @@ def _disagreement(members: Sequence[Member], ready: Mapping[int, ScoreReady]) ->
                 f"all predictions of an ensemble must have one shape"
             )
     return ""
+
+
+def _told(error: PredictionError, members: Sequence[Member]) -> str:
+    where = "" if error.candidate is None else f", candidate {error.candidate}"
+    return f"{members[error.position]}{where}: {error.reason}"

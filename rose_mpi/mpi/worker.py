@@ -59,8 +59,7 @@ class Worker:
         try:
             spawn = spawn_of(order.call, order.attempt, self._context)
         except TaskError as error:
-            now = time.time()
-            failed = self._result(order, TaskStatus.FAILED, now, now, error=str(error))
+            failed = self._unrun(order, TaskStatus.FAILED, str(error))
             self._channel.send(leader, TaskEnded(failed))
             return
         self._running[spawn.token] = _Running(leader, order)
@@ -95,24 +94,16 @@ class Worker:
 
     def _call(self, leader: int, order: RunTask) -> None:
         """Run a function, on the serving thread."""
-        started = time.time()
         if order.call.id in self._cancelled:
-            result = self._result(order, TaskStatus.CANCELLED, started, started, error="cancelled")
+            result = self._unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
         else:
-            result = self._called(order, started)
+            result = self._called(order)
         self._post(lambda: self._channel.send(leader, TaskEnded(result)))
 
-    def _called(self, order: RunTask, started: float) -> TaskResult:
-        cpu = time.thread_time()
-        result = function_result(
-            lambda: call_function(order.call, self._context),
-            order.call,
-            order.attempt,
-            order.queued,
-            self._context,
-        )
-        del started
-        result = replace(result, cpu_seconds=time.thread_time() - cpu)
+    def _called(self, order: RunTask) -> TaskResult:
+        call = order.call
+        function = partial(call_function, call, self._context)
+        result = function_result(function, call, order.attempt, order.queued, self._context)
         if isinstance(result.value, np.ndarray):
             return replace(result, value=self._kept(order, result.value))
         return result
@@ -128,9 +119,8 @@ class Worker:
         np.save(path, array, allow_pickle=False)
         return FileArray(str(path))
 
-    def _result(
-        self, order: RunTask, status: TaskStatus, started: float, finished: float, error: str = ""
-    ) -> TaskResult:
+    def _unrun(self, order: RunTask, status: TaskStatus, error: str) -> TaskResult:
+        now = time.time()
         return TaskResult(
             id=order.call.id,
             attempt=order.attempt,
@@ -138,7 +128,7 @@ class Worker:
             rank=self._context.rank,
             host=self._context.host,
             queued=order.queued,
-            started=started,
-            finished=finished,
+            started=now,
+            finished=now,
             error=error,
         )
