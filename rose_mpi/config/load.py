@@ -12,7 +12,7 @@ from rose_mpi.config.faults import FaultList
 from rose_mpi.config.learners import build_learners
 from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.overrides import apply_override, put
-from rose_mpi.config.places import KeyPath, key_lines
+from rose_mpi.config.places import KeyPath, key_lines, shown
 from rose_mpi.config.run_config import RunConfig
 from rose_mpi.config.validate import validated
 from rose_mpi.errors import ConfigError, Fault, UsageError
@@ -112,7 +112,8 @@ def _overridden(document: dict[str, Any], overrides: Sequence[str], output: str 
     """Apply the settings of the command line; returns which option set which key."""
     given: dict[KeyPath, str] = {}
     for override in overrides:
-        given[apply_override(document, override)] = f"--set {override}"
+        path = apply_override(document, override)
+        given[path] = f"--set {shown(path)}"
     if output is not None:
         given[put(document, ["run", "output"], output)] = "--output"
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import json
 import re
 import tomllib
 from typing import Final
@@ -32,7 +33,7 @@ def shown(path: KeyPath) -> str:
         if isinstance(key, int):
             words.append(f"[{key}]")
         else:
-            words.append(("." if words else "") + (key if _BARE_KEY.fullmatch(key) else f'"{key}"'))
+            words.append(("." if words else "") + (key if _BARE_KEY.fullmatch(key) else json.dumps(key)))
     return "".join(words)
 
 

@@ -202,7 +202,7 @@ def test_max_iter_must_be_positive(project):
         ("run.seed.deep=1", "no table"),
         ("learners.nobody.repeat=2", "no learner 'nobody'; there are entropy, random"),
         ("learners.2.repeat=2", "no learner '2'"),
-        ("run.seed=x", "--set run.seed=x: must be a whole number"),
+        ("run.seed=x", "--set run.seed: must be a whole number"),
     ],
 )
 def test_wrong_settings_of_the_command_line(project, override, message):
