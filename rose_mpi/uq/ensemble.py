@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,9 +125,10 @@ def _prepare(
     seed: int,
     threads: int,
 ) -> _Share:
-    """Check every value that lies on this rank."""
+    """Check every value that lies on this rank, the prediction with the smallest number first."""
     rows = tuple(array.reshape(plan.shape[0], plan.width) for array in arrays)
-    for position, prediction in zip(plan.positions[rank], rows, strict=True):
+    by_position = sorted(zip(plan.positions[rank], rows, strict=True), key=itemgetter(0))
+    for position, prediction in by_position:
         check_prediction(prediction, position, plan.task_type, plan.dtype)
     true_values = None
     if plan.metric.needs_targets and targets is not None:
