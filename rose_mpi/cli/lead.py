@@ -99,7 +99,8 @@ async def _learn(
     config: RunConfig, executor: Executor, observe: Observer, stopping: Stopping, hosts: tuple[str, ...]
 ) -> RunStatus:
     campaign = Campaign(config.learners, executor, observe)
-    observe(RunStarted(config.name, time.time(), config.seed, len(hosts), hosts, config.text))
+    nodes = tuple(dict.fromkeys(hosts))
+    observe(RunStarted(config.name, time.time(), config.seed, len(hosts), nodes, config.text))
     with stopping.ends(campaign):
         reasons = await campaign.run()
     status = _status(reasons, stopping.requested)

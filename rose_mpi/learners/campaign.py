@@ -73,7 +73,7 @@ def _started(spec: LearnerSpec, group: tuple[int, ...]) -> LearnerStarted:
     criterion = spec.criterion
     return LearnerStarted(
         learner=spec.name,
-        kind=spec.kind,
+        kind=spec.kind.value,
         group=group,
         models=spec.ensemble.models,
         metric_name=criterion.metric if criterion else "",

@@ -21,12 +21,12 @@ class Membership:
 
     def __init__(
         self,
-        world: MPI.Intracomm,
+        base: MPI.Intracomm,
         channel: Channel,
         runner: CallRunner,
         post: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._world = world
+        self._base = base
         self._channel = channel
         self._runner = runner
         self._post = post
@@ -67,7 +67,7 @@ class Membership:
             self._comm = self._comms.get(message.group.ranks) or self._create(message.number, message.group)
 
     def _create(self, number: int, group: Group) -> MPI.Intracomm:
-        members = self._world.Get_group().Incl(group.ranks)
-        comm = self._world.Create_group(members, number)
+        members = self._base.Get_group().Incl(group.ranks)
+        comm = self._base.Create_group(members, number)
         self._comms[group.ranks] = comm
         return comm

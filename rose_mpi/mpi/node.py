@@ -32,7 +32,7 @@ class Node:
         self.channel = Channel(world.comm)
         self.progress = Progress(self.channel, alone=world.size == 1)
         self.runner = CallRunner()
-        self._membership = Membership(world.comm, self.channel, self.runner, self.progress.post)
+        self._membership = Membership(world.base, self.channel, self.runner, self.progress.post)
         self._worker: Worker | None = None
         self._member: ScoreMember | None = None
         self._leader: Leader | None = None

@@ -24,10 +24,14 @@ class World:
 
     Attributes
     ----------
+    base:
+        The communicator that groups are created from; nothing else travels on it. (Open MPI sends the
+        messages of a creation on the parent with the tag of the creation, where a probe would catch them.)
     comm:
-        A duplicate of the world communicator, for point-to-point messages only.
+        A duplicate of it, for point-to-point messages only.
     """
 
+    base: MPI.Intracomm
     comm: MPI.Intracomm
     rank: int
     size: int
@@ -44,7 +48,7 @@ def join_world(comm: MPI.Intracomm | None = None) -> World:
     """
     comm = comm or MPI.COMM_WORLD
     _refuse_singletons(comm.size, os.environ)
-    return World(comm.Dup(), comm.rank, comm.size, socket.gethostname())
+    return World(comm, comm.Dup(), comm.rank, comm.size, socket.gethostname())
 
 
 def _refuse_singletons(size: int, environ: Mapping[str, str]) -> None:
