@@ -1,6 +1,7 @@
 """Kernels over class probabilities, ``[members, candidates, classes]``.
 
 Candidates are taken in tiles whose sums fit into the cache, so that predictions are read once, as streams.
+Loops run over slices from 0: the compiler vectorises them only where it need not check for negative indices.
 """
 
 from __future__ import annotations
@@ -28,12 +29,11 @@ def _sum_members(
     """Sum the members' predictions of the candidates ``first:last`` into the front of ``total``."""
     members, candidates, classes = predictions.shape
     rows = predictions.reshape(members, candidates * classes)
-    offset = first * classes
-    width = (last - first) * classes
-    total[:width] = 0.0
+    total[:] = 0.0
     for member in range(members):
-        for i in range(width):
-            total[i] += rows[member, offset + i]
+        row = rows[member, first * classes : last * classes]
+        for i in range(row.size):
+            total[i] += row[i]
 
 
 @jit
@@ -47,13 +47,13 @@ def predictive_entropy(
     for first in range(start, stop, tile):
         last = min(first + tile, stop)
         _sum_members(predictions, first, last, total)
-        for candidate in range(first, last):
+        for i in range(last - first):
             entropy = 0.0
             for k in range(classes):
-                p = total[(candidate - first) * classes + k] / members
+                p = total[i * classes + k] / members
                 if p > 0.0:
                     entropy -= p * log(p)
-            scores[candidate] = max(entropy, 0.0)
+            scores[first + i] = max(entropy, 0.0)
 
 
 @jit
@@ -70,19 +70,20 @@ def mutual_information(
         total[:] = 0.0
         negentropy[:] = 0.0
         for member in range(members):
-            for candidate in range(first, last):
+            rows = predictions[member, first:last]
+            for i in range(last - first):
                 for k in range(classes):
-                    p = np.float64(predictions[member, candidate, k])
-                    total[(candidate - first) * classes + k] += p
+                    p = np.float64(rows[i, k])
+                    total[i * classes + k] += p
                     if p > 0.0:
-                        negentropy[candidate - first] += p * log(p)
-        for candidate in range(first, last):
-            information = negentropy[candidate - first] / members
+                        negentropy[i] += p * log(p)
+        for i in range(last - first):
+            information = negentropy[i] / members
             for k in range(classes):
-                p = total[(candidate - first) * classes + k] / members
+                p = total[i * classes + k] / members
                 if p > 0.0:
                     information -= p * log(p)
-            scores[candidate] = max(information, 0.0)
+            scores[first + i] = max(information, 0.0)
 
 
 @jit
@@ -100,17 +101,20 @@ def variation_ratio(
         last = min(first + tile, stop)
         votes[:] = 0
         for member in range(members):
-            for candidate in range(first, last):
+            rows = predictions[member, first:last]
+            for i in range(last - first):
                 choice = 0
+                best = rows[i, 0]
                 for k in range(1, classes):
-                    if predictions[member, candidate, k] > predictions[member, candidate, choice]:
+                    if rows[i, k] > best:
+                        best = rows[i, k]
                         choice = k
-                votes[candidate - first, choice] += 1
-        for candidate in range(first, last):
+                votes[i, choice] += 1
+        for i in range(last - first):
             most = 0
             for k in range(classes):
-                most = max(most, votes[candidate - first, k])
-            scores[candidate] = 1.0 - most / members
+                most = max(most, votes[i, k])
+            scores[first + i] = 1.0 - most / members
 
 
 @jit
@@ -125,17 +129,17 @@ def margin(predictions: NDArray[np.floating], scores: NDArray[np.float64], start
     for first in range(start, stop, tile):
         last = min(first + tile, stop)
         _sum_members(predictions, first, last, total)
-        for candidate in range(first, last):
+        for i in range(last - first):
             best = 0.0
             second = 0.0
             for k in range(classes):
-                p = total[(candidate - first) * classes + k] / members
+                p = total[i * classes + k] / members
                 if p > best:
                     second = best
                     best = p
                 elif p > second:
                     second = p
-            scores[candidate] = best - second
+            scores[first + i] = best - second
 
 
 @jit

@@ -2,6 +2,7 @@
 
 Candidates are taken in tiles, so that predictions are read once, as streams. Sums are of differences to the
 first member's value: a large common offset costs no digits (Chan, Golub and LeVeque 1983, shifted data).
+Loops run over slices from 0: the compiler vectorises them only where it need not check for negative indices.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ def _sum_differences(
     """Sum each candidate's differences to its first member, and their squares."""
     total[:] = 0.0
     squares[:] = 0.0
+    origin = predictions[0, first:last]
     for member in range(1, predictions.shape[0]):
-        for candidate in range(first, last):
-            difference = np.float64(predictions[member, candidate]) - np.float64(predictions[0, candidate])
-            total[candidate - first] += difference
-            squares[candidate - first] += difference * difference
+        values = predictions[member, first:last]
+        for i in range(values.size):
+            difference = np.float64(values[i]) - np.float64(origin[i])
+            total[i] += difference
+            squares[i] += difference * difference
 
 
 @jit
@@ -52,8 +55,8 @@ def predictive_variance(
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
         _sum_differences(predictions, first, last, total, squares)
-        for candidate in range(first, last):
-            scores[candidate] = _variance(total[candidate - first], squares[candidate - first], members)
+        for i in range(last - first):
+            scores[first + i] = _variance(total[i], squares[i], members)
 
 
 @jit
@@ -75,12 +78,10 @@ def negative_log_likelihood(
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
         _sum_differences(predictions, first, last, total, squares)
-        for candidate in range(first, last):
-            variance = _variance(total[candidate - first], squares[candidate - first], members)
-            variance = max(variance, _SMALLEST_VARIANCE)
-            error = targets[candidate] - np.float64(predictions[0, candidate])
-            error -= total[candidate - first] / members
-            scores[candidate] = 0.5 * (log(2.0 * pi * variance) + error * error / variance)
+        for i in range(last - first):
+            variance = max(_variance(total[i], squares[i], members), _SMALLEST_VARIANCE)
+            error = targets[first + i] - np.float64(predictions[0, first + i]) - total[i] / members
+            scores[first + i] = 0.5 * (log(2.0 * pi * variance) + error * error / variance)
 
 
 @jit
@@ -95,15 +96,16 @@ def _keep_extremes(
     low[:] = np.inf
     high[:] = -np.inf
     for member in range(predictions.shape[0]):
-        for candidate in range(first, last):
-            small = np.float64(predictions[member, candidate])
+        values = predictions[member, first:last]
+        for i in range(values.size):
+            small = np.float64(values[i])
             large = small
             for order in range(low.shape[0]):
-                lowest = low[order, candidate - first]
-                highest = high[order, candidate - first]
-                low[order, candidate - first] = min(lowest, small)
+                lowest = low[order, i]
+                highest = high[order, i]
+                low[order, i] = min(lowest, small)
                 small = max(lowest, small)
-                high[order, candidate - first] = max(highest, large)
+                high[order, i] = max(highest, large)
                 large = min(highest, large)
 
 
@@ -126,8 +128,7 @@ def predictive_interval_width(
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
         _keep_extremes(predictions, first, last, low, high)
-        for candidate in range(first, last):
-            i = candidate - first
+        for i in range(last - first):
             outer = high[below, i] - low[below, i]
             inner = high[above, i] - low[above, i]
-            scores[candidate] = outer - weight * (outer - inner)
+            scores[first + i] = outer - weight * (outer - inner)

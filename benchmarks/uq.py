@@ -1,0 +1,192 @@
+"""Each kernel beside the plain NumPy formula and beside a plain read of the same bytes.
+
+    python benchmarks/uq.py [--threads 2]
+
+It takes about a minute and 2 GB of memory. The three are timed in turn; medians of the rounds are shown, with
+their quotients, and then the same as JSON lines. A plain read is a compiled sum over the predictions as 8-byte
+integers, on as many threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from rose_mpi.uq.evaluate import evaluate
+from rose_mpi.uq.registry import CLASSIFICATION, METRICS, REGRESSION
+from rose_mpi.uq.scorer import UQScorer
+from rose_mpi.uq.selection import top_k
+
+SHAPES = {CLASSIFICATION: (16, 200_000, 10), REGRESSION: (64, 1_000_000)}
+ROUNDS = 3
+Formula = Callable[..., Any]
+
+
+def entropy(p: np.ndarray) -> np.ndarray:
+    """Entropy over the last axis."""
+    return -np.sum(p * np.log(p + 1e-8), axis=-1)
+
+
+def two_best(p: np.ndarray) -> np.ndarray:
+    """The second best and the best mean probability."""
+    return np.partition(p.mean(axis=0), -2, axis=1)[:, -2:]
+
+
+def majority(p: np.ndarray) -> np.ndarray:
+    """Share of the most voted class."""
+    votes = p.argmax(axis=2)
+    return np.apply_along_axis(lambda v: np.bincount(v).max(), 0, votes) / len(p)
+
+
+def normal_nll(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Negative logarithm of a normal density."""
+    variance = p.var(axis=0) + 1e-8
+    return 0.5 * (np.log(2 * np.pi * variance) + (y - p.mean(axis=0)) ** 2 / variance)
+
+
+FORMULAS: dict[tuple[str, str], Formula] = {
+    ("predictive_entropy", CLASSIFICATION): lambda p, y: entropy(p.mean(axis=0)),
+    ("mutual_information", CLASSIFICATION): lambda p, y: entropy(p.mean(axis=0)) - entropy(p).mean(axis=0),
+    ("variation_ratio", CLASSIFICATION): lambda p, y: 1 - majority(p),
+    ("margin", CLASSIFICATION): lambda p, y: np.diff(two_best(p))[:, 0],
+    ("negative_log_likelihood", CLASSIFICATION): lambda p, y: (
+        -np.log(p.mean(axis=0)[np.arange(len(y)), y] + 1e-8)
+    ),
+    ("predictive_variance", REGRESSION): lambda p, y: p.var(axis=0),
+    ("predictive_interval_width", REGRESSION): lambda p, y: np.diff(
+        np.percentile(p, [2.5, 97.5], axis=0), axis=0
+    )[0],
+    ("negative_log_likelihood", REGRESSION): normal_nll,
+}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians in seconds, and what they come to."""
+
+    name: str
+    dtype: str
+    kernel: float
+    numpy: float
+    read: float
+    times_numpy: float
+    part_of_read: float
+    gigabytes_per_second: float
+
+
+@numba.njit(nogil=True)
+def read_words(words: np.ndarray, start: int, stop: int) -> int:
+    """Sum 8-byte words."""
+    total = 0
+    for i in range(start, stop):
+        total += words[i]
+    return total
+
+
+def read(predictions: np.ndarray, pool: ThreadPoolExecutor, threads: int) -> int:
+    """Read every byte once."""
+    words = predictions.reshape(-1).view(np.int64)
+    bounds = np.linspace(0, len(words), threads + 1).astype(int)
+    return sum(pool.map(read_words, [words] * threads, bounds[:-1], bounds[1:]))
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    """Time of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def medians(functions: list[Callable[[], Any]], once: int | None = None) -> list[float]:
+    """Median time of each, taken in turn; the one numbered ``once`` is called a single time."""
+    times: list[list[float]] = [[] for _ in functions]
+    for turn in range(ROUNDS):
+        for number, function in enumerate(functions):
+            if turn == 0 or number != once:
+                times[number].append(seconds(function))
+    return [statistics.median(t) for t in times]
+
+
+def predictions_of(task_type: str, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+    """Random predictions and targets, the same each time."""
+    rng = np.random.default_rng(0)
+    shape = SHAPES[task_type]
+    if task_type == REGRESSION:
+        return rng.standard_normal(shape, dtype=np.float32).astype(dtype), rng.standard_normal(shape[1])
+    predictions = rng.random(shape, dtype=np.float32).astype(dtype) + dtype(1e-3)
+    predictions /= predictions.sum(axis=2, keepdims=True)
+    return predictions, rng.integers(shape[2], size=shape[1])
+
+
+def time_kernels(task_type: str, dtype: type, threads: int, pool: ThreadPoolExecutor) -> list[Timing]:
+    """Time every metric of one task type."""
+    predictions, targets = predictions_of(task_type, dtype)
+    scorer = UQScorer(task_type)
+    timings = []
+    for (name, kind), formula in FORMULAS.items():
+        if kind != task_type:
+            continue
+        metric = METRICS[name]
+        evaluate(metric, scorer, np.ascontiguousarray(predictions[:, :1]), targets)
+        kernel, plain, reading = medians(
+            [
+                lambda metric=metric: evaluate(metric, scorer, predictions, targets, threads=threads),
+                lambda formula=formula: formula(predictions, targets),
+                lambda: read(predictions, pool, threads),
+            ],
+            once=1 if name in ("predictive_interval_width", "variation_ratio") else None,
+        )
+        label = f"{name} ({task_type})" if len(metric.task_types) > 1 else name
+        speed = predictions.nbytes / kernel / 1e9
+        dtype_name = np.dtype(dtype).name
+        timings.append(
+            Timing(label, dtype_name, kernel, plain, reading, plain / kernel, reading / kernel, speed)
+        )
+    return timings
+
+
+def time_selection() -> Timing:
+    """Time the choice of 1000 of 1,000,000 candidates, beside a full sort."""
+    scores = np.random.default_rng(0).random(1_000_000)
+    chosen, plain, reading = medians(
+        [lambda: top_k(scores, 1000), lambda: np.argsort(-scores)[:1000], scores.sum]
+    )
+    speed = scores.nbytes / chosen / 1e9
+    return Timing(
+        "top 1000 of 1e6", "float64", chosen, plain, reading, plain / chosen, reading / chosen, speed
+    )
+
+
+def main() -> None:
+    """Time everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    threads = parser.parse_args().threads
+    timings = []
+    with ThreadPoolExecutor(threads) as pool:
+        read(np.zeros(threads), pool, threads)
+        for task_type in SHAPES:
+            for dtype in (np.float32, np.float64):
+                timings += time_kernels(task_type, dtype, threads, pool)
+    timings.append(time_selection())
+    print(f"{threads} threads; classification {SHAPES[CLASSIFICATION]}, regression {SHAPES[REGRESSION]}\n")
+    print(f"{'':42} {'dtype':8} {'kernel':>10} {'NumPy':>10} {'read':>10} {'x NumPy':>8} {'of read':>8}")
+    for t in timings:
+        times = [f"{value * 1e3:7.1f} ms" for value in (t.kernel, t.numpy, t.read)]
+        print(f"{t.name:42} {t.dtype:8} {' '.join(times)} {t.times_numpy:8.1f} {t.part_of_read:8.2f}")
+    print()
+    for t in timings:
+        print(json.dumps({"benchmark": "uq", "threads": threads, **asdict(t)}))
+
+
+if __name__ == "__main__":
+    main()
