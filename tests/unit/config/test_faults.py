@@ -17,6 +17,18 @@ CASES = {
         "engin",
         "unknown key 'engin'; did you mean 'engine'?",
     ),
+    "unknown table that all need": (
+        ("[uncertainty]", "[uncertanty]"),
+        "[uncertanty]",
+        "uncertanty",
+        "unknown key 'uncertanty'; did you mean 'uncertainty'?",
+    ),
+    "unknown task that all need": (
+        ("[tasks.training]", "[tasks.trainig]"),
+        "[tasks.trainig]",
+        "tasks.trainig",
+        "unknown key 'trainig'; did you mean 'training'?",
+    ),
     "unknown key": (("seed =", "sed ="), "sed", "run.sed", "unknown key 'sed'; did you mean 'seed'?"),
     "unknown key far from all": (
         ("predictions", "zzz"),
@@ -333,6 +345,7 @@ def test_all_faults_are_told_together_in_the_order_of_the_file(project):
         ('metric = "model_accuracy"', 'metric = "mine"'),
         ('metric = "predictive_entropy"', 'metric = "entropy"'),
         ('name = "random"', 'name = "entropy"'),
+        ("prediction.adaptive", "predictio.adaptive"),
     ]:
         text = text.replace(old, new, 1)
     faults = project.faults(text)
@@ -342,6 +355,7 @@ def test_all_faults_are_told_together_in_the_order_of_the_file(project):
         "tasks.training.command",
         "criterion.metric",
         "uncertainty.metric",
+        "learners[0].predictio",
         "learners[1].name",
     ]
     assert [fault[0] for fault in faults] == sorted(fault[0] for fault in faults)
