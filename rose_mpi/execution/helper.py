@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -194,7 +194,7 @@ class Helper:
         running = self._tasks.values()
         lost = [pid for pid, owners in strays.items() if not any(task in running for task in owners)]
         if lost:
-            processes.kill_all(lambda: lost + processes.descendants(lost, processes.children_by_parent()))
+            processes.kill_all(lambda: processes.with_descendants(lost))
 
     def _owners(self, stray: int) -> list[RunningTask]:
         """Tasks that may have left a process behind: several if it hides where it comes from."""
@@ -241,16 +241,14 @@ class Helper:
         processes.send_signal(fresh, signal.SIGTERM)
         task.told_to_end.update(fresh)
 
-    def _tree(self, task: RunningTask) -> list[int]:
-        """All processes of a task, parents before children."""
-        children = processes.children_by_parent()
-        roots = [
+    def _tree(self, task: RunningTask) -> Iterator[int]:
+        """Yield all processes of a task, parents before children."""
+        return processes.with_descendants(
             pid
-            for pid in children[os.getpid()]
+            for pid in self._offspring.pids()
             if self._main_processes.get(pid) is task
             or (pid not in self._main_processes and self._owners(pid) == [task])
-        ]
-        return roots + processes.descendants(roots, children)
+        )
 
 
 def _wakeup_of_exits() -> int:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 Children = dict[int, list[int]]
 _ROUNDS = 20
@@ -29,15 +29,17 @@ def children_by_parent() -> Children:
     return children
 
 
-def descendants(roots: Iterable[int], children: Children) -> list[int]:
-    """All processes below ``roots``, without these."""
-    found: list[int] = []
-    below = list(roots)
+def with_descendants(roots: Iterable[int]) -> Iterator[int]:
+    """Yield ``roots``, each at once, and then all processes below them."""
+    below = []
+    for root in roots:
+        yield root
+        below.append(root)
+    children = children_by_parent() if below else {}
     while below:
         offspring = children.get(below.pop(), [])
-        found += offspring
+        yield from offspring
         below += offspring
-    return found
 
 
 def session_of(pid: int) -> int:
@@ -65,30 +67,33 @@ def send_signal(pids: Iterable[int], number: int) -> None:
             continue
 
 
-def kill_all(find: Callable[[], list[int]]) -> None:
+def kill_all(find: Callable[[], Iterable[int]]) -> None:
     """Kill the processes that ``find`` finds, those that fork all the time too.
 
-    All are stopped before the first is killed, in rounds until no new one appears.
+    Each is stopped as soon as it is found, in rounds until no new one appears, before the first is killed.
     """
     stopped: set[int] = set()
     for _ in range(_ROUNDS):
-        fresh = set(find()) - stopped
-        if not fresh:
+        before = len(stopped)
+        for pid in find():
+            if pid not in stopped:
+                send_signal([pid], signal.SIGSTOP)
+                stopped.add(pid)
+        if len(stopped) == before:
             break
-        send_signal(fresh, signal.SIGSTOP)
-        stopped |= fresh
     send_signal(stopped, signal.SIGKILL)
 
 
 def kill_all_below() -> None:
     """Kill every process below this one, and wait until none is left."""
+    offspring = Offspring()
     while True:
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
-        kill_all(lambda: descendants([os.getpid()], children_by_parent()))
+        kill_all(lambda: with_descendants(offspring.pids()))
         time.sleep(0.005)
 
 

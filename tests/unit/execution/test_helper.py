@@ -60,6 +60,11 @@ def test_environment_is_the_ranks_and_the_tasks(tmp_path, run_name, monkeypatch)
     assert exited.last_line == f"a b,é,{run_name},"
 
 
+def test_each_task_has_its_own_session(runner):
+    session, pid = runner.one("/bin/sh", "-c", "echo $(cut -d' ' -f6 /proc/$$/stat) $$").last_line.split()
+    assert session == pid
+
+
 def test_stdin_is_empty(runner):
     assert runner.one("/bin/sh", "-c", "cat; echo end").last_line == "end"
 
