@@ -96,7 +96,8 @@ class Service:
 
     def _pump(self) -> None:
         """Keep the log growing while a fold goes on; its errors come back after the fold."""
-        self._receive(0)
+        if not self._closing:
+            self._receive(0)
         with suppress(OSError):
             self._commit()
 

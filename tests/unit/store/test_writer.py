@@ -12,6 +12,8 @@ from rose_mpi.errors import StoreError
 from rose_mpi.layout import Layout
 from rose_mpi.store import patience
 from rose_mpi.store.contents import read_file
+from rose_mpi.store.image import image
+from rose_mpi.store.log import LogWriter
 from rose_mpi.store.reader import read_results
 from rose_mpi.store.writer import ResultsWriter
 from tests.unit.store.sample import STARTED, campaign, contents, folded, iteration, task
@@ -26,7 +28,9 @@ def layout(tmp_path):
 
 
 def wait_for(condition):
+    end = time.monotonic() + 30
     while not condition():
+        assert time.monotonic() < end
         time.sleep(0.001)
 
 
@@ -169,6 +173,7 @@ def test_a_disk_that_recovers_costs_one_warning(layout, monkeypatch, caplog):
         works(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", refuse_thrice)
+    monkeypatch.setattr("rose_mpi.store.budget.SHARE", 1e-9)
     writer = ResultsWriter(layout)
     with caplog.at_level(logging.WARNING):
         for event in EVENTS[:-1]:
@@ -181,6 +186,35 @@ def test_a_disk_that_recovers_costs_one_warning(layout, monkeypatch, caplog):
         f"{layout.results} cannot be written now: Input/output error; trying again"
     ]
     assert contents(read_results(layout.results)) == contents(folded(*EVENTS))
+
+
+def test_a_log_that_is_refused_during_a_fold_does_not_end_the_fold(layout, monkeypatch):
+    refusing = threading.Event()
+    write, arrivals = LogWriter.write, [task(1), task(2)]
+
+    def refuse(log):
+        if refusing.is_set():
+            raise OSError(28, "No space left on device")
+        write(log)
+
+    def build(run, generation, pump):
+        refusing.set()
+        if arrivals:
+            writer(arrivals.pop())
+        data = image(run, generation, pump)
+        refusing.clear()
+        return data
+
+    writer = ResultsWriter(layout)
+    writer(STARTED)
+    wait_for(lambda: writer.written == 1)
+    monkeypatch.setattr(LogWriter, "write", refuse)
+    monkeypatch.setattr("rose_mpi.store.keeper.image", build)
+    monkeypatch.setattr("rose_mpi.store.budget.SHARE", 1e9)
+    writer(task(0))
+    wait_for(lambda: writer.written == 4 or writer.failure)
+    writer.close()
+    assert list(read_results(layout.results).tasks.columns["index"]) == [0, 2, 1]
 
 
 def test_a_disk_that_refuses_for_long_ends_in_a_clear_error(layout, monkeypatch):
