@@ -2,9 +2,9 @@
 
     python benchmarks/uq.py [--threads 2]
 
-It takes about a minute and 2 GB of memory. The three are timed in turn; medians of the rounds are shown, with
-their quotients, and then the same as JSON lines. A plain read is a compiled sum over the predictions as 8-byte
-integers, on as many threads.
+It takes about a minute and 2 GB of memory. The three are timed in turn; medians of the rounds are shown,
+with their quotients, and then the same as JSON lines. A plain read is a compiled sum over the predictions as
+8-byte integers, on as many threads.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ class Timing:
 
 
 @numba.njit(nogil=True)
-def read_words(words: np.ndarray, start: int, stop: int) -> int:
+def read_words(words: np.ndarray) -> int:
     """Sum 8-byte words."""
     total = 0
-    for i in range(start, stop):
+    for i in range(words.size):
         total += words[i]
     return total
 
@@ -95,8 +95,7 @@ def read_words(words: np.ndarray, start: int, stop: int) -> int:
 def read(predictions: np.ndarray, pool: ThreadPoolExecutor, threads: int) -> int:
     """Read every byte once."""
     words = predictions.reshape(-1).view(np.int64)
-    bounds = np.linspace(0, len(words), threads + 1).astype(int)
-    return sum(pool.map(read_words, [words] * threads, bounds[:-1], bounds[1:]))
+    return sum(pool.map(read_words, np.array_split(words, threads)))
 
 
 def seconds(function: Callable[[], Any]) -> float:
