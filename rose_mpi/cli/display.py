@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rose_mpi.cli.record import LearnerRecord, Record
+from rose_mpi.cli.terminal import is_watched
 from rose_mpi.cli.wording import counted, first_line, number, reason
 from rose_mpi.events import Event, IterationFinished, IterationState, LearnerFinished, RunStarted, StopReason
 
@@ -43,7 +44,7 @@ class Display:
         self.record = Record()
         self._stream = stream or sys.stdout
         self._quiet = quiet
-        terminal = self._stream.isatty()
+        terminal = is_watched(self._stream)
         console = Console(file=self._stream, force_terminal=terminal, highlight=False)
         live = terminal and not console.is_dumb_terminal and not quiet
         self._live = _LiveTable(console, self._table) if live else None

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rose_mpi.cli.record import LearnerRecord, Record
+from rose_mpi.cli.terminal import is_watched
 from rose_mpi.cli.wording import NOTHING, counted, first_line, number, reason
 from rose_mpi.events import Event
 from rose_mpi.layout import Layout
@@ -35,7 +36,7 @@ class SummaryCollector:
 
     def print(self, stream: TextIO, layout: Layout) -> None:
         """Print the summary; ``layout`` tells where the logs of failed tasks are."""
-        terminal = stream.isatty()
+        terminal = is_watched(stream)
         width = None if terminal else _PLAIN_WIDTH
         console = Console(file=stream, force_terminal=terminal, width=width, highlight=False)
         console.print(summary(self.record, layout), soft_wrap=True)
