@@ -189,48 +189,40 @@ def _transposed(
     order = np.argsort(np.concatenate(plan.positions))
     in_order = bool((np.diff(order) == 1).all())
     counts = [len(on_rank) for on_rank in plan.positions]
-    sent = np.empty(0, plan.dtype)
-    received = np.empty(0, plan.dtype)
+    largest = [_length(plan.partition.piece(rank, 0)) for rank in range(comm.size)]
+    sent = np.empty((len(rows) * sum(largest), plan.width), plan.dtype)
+    received = sent
+    if comm.size > 1:
+        received = np.empty((len(order) * largest[comm.rank], plan.width), plan.dtype)
     row_type = MPI.Datatype.fromcode(plan.dtype.char).Create_contiguous(plan.width).Commit()
     try:
         for step in range(plan.partition.rounds):
             pieces = [plan.partition.piece(rank, step) for rank in range(comm.size)]
-            start, stop = pieces[comm.rank]
-            sent = _packed(pieces, rows, plan, sent)
-            if comm.size == 1:
-                received = sent
-            else:
-                to = [len(rows) * (after - first) for first, after in pieces]
-                back = [count * (stop - start) for count in counts]
-                received = _at_least(received, sum(back) * plan.width)
+            _pack(pieces, rows, sent)
+            start, length = pieces[comm.rank][0], _length(pieces[comm.rank])
+            if comm.size > 1:
+                to = [len(rows) * _length(piece) for piece in pieces]
+                back = [count * length for count in counts]
                 comm.Alltoallv([sent, to, row_type], [received, back, row_type])
-            numbers = len(order) * (stop - start) * plan.width
-            block = received[:numbers].reshape(len(order), stop - start, *plan.shape[1:])
+            block = received[: len(order) * length].reshape(len(order), length, *plan.shape[1:])
             yield start, block if in_order else block[order]
     finally:
         row_type.Free()
 
 
-def _packed(
-    pieces: Sequence[tuple[int, int]],
-    rows: Sequence[NDArray[Any]],
-    plan: Plan,
-    buffer: NDArray[np.floating],
-) -> NDArray[np.floating]:
-    """The local members' rows for each rank's piece, rank after rank and member after member."""
-    numbers = len(rows) * plan.width * sum(stop - start for start, stop in pieces)
-    buffer = _at_least(buffer, numbers)
-    packed = buffer[:numbers].reshape(-1, plan.width)
+def _pack(
+    pieces: Sequence[tuple[int, int]], rows: Sequence[NDArray[Any]], buffer: NDArray[np.floating]
+) -> None:
+    """Copy the local members' rows for each rank's piece, rank after rank and member after member."""
     offset = 0
     for start, stop in pieces:
         for prediction in rows:
-            packed[offset : offset + stop - start] = prediction[start:stop]
+            buffer[offset : offset + stop - start] = prediction[start:stop]
             offset += stop - start
-    return buffer
 
 
-def _at_least(buffer: NDArray[np.floating], numbers: int) -> NDArray[np.floating]:
-    return buffer if len(buffer) >= numbers else np.empty(numbers, buffer.dtype)
+def _length(piece: tuple[int, int]) -> int:
+    return piece[1] - piece[0]
 
 
 def _select(
