@@ -62,3 +62,9 @@ def test_what_cannot_be_moved_is_named(layout, monkeypatch):
     monkeypatch.setattr("pathlib.Path.rename", refuse)
     with pytest.raises(StoreError, match=r"results\.work cannot be moved to results\.1\.work: Permission"):
         set_aside(layout)
+
+
+def test_a_number_whose_file_is_taken_is_left_alone(layout, tmp_path):
+    layout.work.mkdir()
+    (tmp_path / "results.1.h5").write_text("an earlier run")
+    assert set_aside(layout) == Layout(tmp_path / "results.2.h5")
