@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests, all of them or the parts named:
 #
-#   sh launch/test.sh [unit] [mpi_1] [mpi_2] [mpi_4]
+#   sh launch/test.sh [unit] [system] [mpi_1] [mpi_2] [mpi_4]
 #
 # The first call makes a virtual environment with all that is needed, an MPI included; see environment.sh.
 set -eu
@@ -12,16 +12,18 @@ repo=$(cd "$(dirname "$0")/.." && pwd)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 failed=
+color=no
+[ ! -t 1 ] || color=yes # Open MPI hides from its ranks whether this is a terminal
 
-run_unit() {
-    timeout -k 10 1200 "$python" -m pytest -q tests --ignore=tests/mpi
+run_pytest() {
+    timeout -k 10 1200 "$python" -m pytest -q --color=$color "$@"
 }
 
 # Only rank 0 writes to the terminal; what the others write is shown where they fail.
 run_mpi() {
     rm -f "$logs"/*
     timeout -k 10 600 "$mpirun" $mpi_options -n "$1" sh launch/quiet_rank.sh "$logs" \
-        "$python" -m pytest -q -p no:cacheprovider --with-mpi tests/mpi && return
+        "$python" -m pytest -q --color=$color -p no:cacheprovider --with-mpi tests/mpi && return
     code=$?
     for log in "$logs"/rank-*; do
         [ -s "$log" ] && echo "--- ${log##*/}" && tail -n 60 "$log"
@@ -33,14 +35,15 @@ run_mpi() {
 run() {
     echo "=== $1"
     case $1 in
-    unit) run_unit ;;
+    unit) run_pytest tests --ignore=tests/mpi --ignore=tests/system ;;
+    system) run_pytest tests/system ;;
     mpi_[0-9]*) run_mpi "${1#mpi_}" ;;
-    *) fail "no part of the tests is called '$1'; there are: unit mpi_1 mpi_2 mpi_4" ;;
+    *) fail "no part of the tests is called '$1'; there are: unit system mpi_1 mpi_2 mpi_4" ;;
     esac || failed="$failed $1"
 }
 
 prepare test
 cd "$repo"
-[ $# -gt 0 ] || set -- unit mpi_1 mpi_2 mpi_4
+[ $# -gt 0 ] || set -- unit system mpi_1 mpi_2 mpi_4
 for part in "$@"; do run "$part"; done
 [ -z "$failed" ] || fail "these tests failed:$failed"
