@@ -40,7 +40,7 @@ def run(
         return ExitCode.USAGE
     try:
         if world.rank:
-            serve(world)
+            serve(world, pass_signals=True)
             return ExitCode.DONE
 
         from rose_mpi.cli.lead import lead  # noqa: PLC0415  (what only rank 0 needs)

@@ -12,13 +12,13 @@ from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.failure import abort
+from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.membership import Membership
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
 from rose_mpi.mpi.worker import Worker
 from rose_mpi.mpi.world import World
-from rose_mpi.uq.warm import warm
 
 T = TypeVar("T")
 Handler = Callable[[int, Any], None]
@@ -33,6 +33,7 @@ class Node:
         self.progress = Progress(self.channel, alone=world.size == 1)
         self.runner = CallRunner()
         self._membership = Membership(world.base, self.channel, self.runner, self.progress.post)
+        self._kernels = KernelWarming()
         self._worker: Worker | None = None
         self._member: ScoreMember | None = None
         self._leader: Leader | None = None
@@ -105,9 +106,10 @@ class Node:
             lambda: self._membership.comm,
             worker.arrays,
             threads=message.threads,
+            kernels_ready=self._kernels.wait,
         )
         if settings.metrics and self._serves_learners:
-            threading.Thread(target=warm, args=(settings.metrics,), name="rose-kernels", daemon=True).start()
+            self._kernels.start(settings.metrics)
 
     @property
     def _serves_learners(self) -> bool:

@@ -98,8 +98,24 @@ class ScoreLead:
         self._next()
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    predictions: dict[int, Array]
+    targets: Array | None
+
+
 class ScoreMember:
-    """A member's side: opens its predictions, waits, enters."""
+    """A member's side: opens its predictions, waits, enters.
+
+    Parameters
+    ----------
+    comm:
+        Gives the communicator of the rank's group.
+    arrays:
+        Predictions that functions left on this rank, by key.
+    kernels_ready:
+        Waits until the kernels are compiled.
+    """
 
     def __init__(
         self,
@@ -109,6 +125,7 @@ class ScoreMember:
         comm: Callable[[], MPI.Intracomm],
         arrays: Mapping[str, Array],
         threads: int,
+        kernels_ready: Callable[[], None],
     ) -> None:
         self._channel = channel
         self._runner = runner
@@ -116,6 +133,7 @@ class ScoreMember:
         self._comm = comm
         self._arrays = arrays
         self._threads = threads
+        self._kernels_ready = kernels_ready
         self._gates: dict[int, Gate] = {}
 
     def prepare(self, leader: int, message: PrepareScore) -> None:
@@ -129,27 +147,28 @@ class ScoreMember:
 
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
         try:
-            opened = {position: self._open(member) for position, member in message.mine}
-            shapes = tuple((position, array.shape) for position, array in opened.items())
+            opened = self._open(message)
+            shapes = tuple((position, array.shape) for position, array in opened.predictions.items())
             ready = ScoreReady(message.number, shapes, "")
-        except (OSError, ValueError, ScoreError) as error:
-            opened, ready = {}, ScoreReady(message.number, (), str(error))
+        except ScoreError as error:
+            opened, ready = _Opened({}, None), ScoreReady(message.number, (), str(error))
+        self._kernels_ready()
         self._reply(leader, ready)
         if gate.wait():
             self._reply(leader, self._entered(message, opened))
 
-    def _entered(self, message: PrepareScore, opened: Mapping[int, Array]) -> MemberScored:
+    def _entered(self, message: PrepareScore, opened: _Opened) -> MemberScored:
         request = message.request
         try:
             scores = score_ensemble(
                 self._comm(),
-                list(opened.values()),
+                list(opened.predictions.values()),
                 request.metric,
                 request.query_size,
                 task_type=request.task_type,
-                positions=list(opened),
+                positions=list(opened.predictions),
                 excluded=request.excluded,
-                targets=np.load(request.targets.path, mmap_mode="r") if request.targets else None,
+                targets=opened.targets,
                 seed=request.seed,
                 threads=self._threads,
             )
@@ -159,17 +178,26 @@ class ScoreMember:
             return MemberScored(message.number, None, str(error))
         return MemberScored(message.number, scores, "")
 
-    def _open(self, member: Member) -> Array:
+    def _open(self, message: PrepareScore) -> _Opened:
+        targets = message.request.targets
+        return _Opened(
+            {position: self._prediction(member) for position, member in message.mine},
+            _mapped(targets.path, "targets") if targets else None,
+        )
+
+    def _prediction(self, member: Member) -> Array:
         array = member.array
-        if isinstance(array, RankArray):
-            return self._arrays[array.key]
-        try:
-            return np.load(array.path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-        except (OSError, ValueError) as error:
-            raise ScoreError(f"{member}: {array.path} cannot be read as .npy: {error}") from error
+        return self._arrays[array.key] if isinstance(array, RankArray) else _mapped(array.path, str(member))
 
     def _reply(self, leader: int, message: ScoreReady | MemberScored) -> None:
         self._post(lambda: self._channel.send(leader, message))
+
+
+def _mapped(path: str, what: str) -> Array:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError) as error:
+        raise ScoreError(f"{what}: {path} cannot be read as .npy: {error}") from error
 
 
 def _shares(members: Sequence[Member], ranks: Sequence[int]) -> dict[int, tuple[tuple[int, Member], ...]]:
@@ -190,12 +218,17 @@ def _disagreement(members: Sequence[Member], ready: Mapping[int, ScoreReady]) ->
             return answer.error
     shapes = dict(sorted(shape for answer in answers for shape in answer.shapes))
     for position, shape in shapes.items():
-        if shape != shapes[0]:
+        if _rows(shape) != _rows(shapes[0]):
             return (
                 f"{members[position]} has shape {list(shape)}, but {members[0]} has {list(shapes[0])}: "
                 f"all predictions of an ensemble must have one shape"
             )
     return ""
+
+
+def _rows(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A column ``[n, 1]`` counts as ``[n]``."""
+    return shape[:1] if shape[1:] == (1,) else shape
 
 
 def _told(error: PredictionError, members: Sequence[Member]) -> str:

@@ -27,14 +27,17 @@ HELPING_SIZE: Final = 4
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def serve(world: World) -> None:
+def serve(world: World, *, pass_signals: bool = False) -> None:
     """Serve as a rank other than 0 until the session ends.
 
-    Signals that ask for a stop are passed on to the coordinator, when this is the main thread.
+    Parameters
+    ----------
+    pass_signals:
+        Pass signals that ask for a stop on to the coordinator; in the main thread only.
     """
     node = Node(world)
     node.start()
-    if threading.current_thread() is threading.main_thread():
+    if pass_signals:
         for number in STOP_SIGNALS:
             signal.signal(number, lambda number, _: node.tell_coordinator(m.StopRequested(number)))
     try:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ class Worker:
             key = f"{order.call.id}.{order.attempt}"
             self.arrays[key] = array
             return RankArray(self._context.rank, key)
-        path = self._context.layout.result(order.call.id, order.attempt).with_suffix(".npy")
+        path = Path(f"{self._context.layout.result(order.call.id, order.attempt)}.npy")
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, array, allow_pickle=False)
         return FileArray(str(path))
