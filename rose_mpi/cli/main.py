@@ -14,7 +14,6 @@ import click
 
 from rose_mpi import __version__
 from rose_mpi.cli.exit_codes import ExitCode
-from rose_mpi.cli.exit_codes import ExitCode
 from rose_mpi.config.nearest import nearest
 from rose_mpi.errors import UsageError
 

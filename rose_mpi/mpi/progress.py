@@ -21,7 +21,7 @@ SPIN_SECONDS: Final = 2e-4
 SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
 
-LONGEST_SLEEP: Final = 0.004
+LONGEST_SLEEP: Final = 0.008
 """Longest time between two looks for messages, in seconds; it bounds the delivery time of an idle rank."""
 
 
