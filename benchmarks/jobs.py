@@ -30,7 +30,7 @@ def in_session(body: Body, learners: Sequence[str] = ("a",)) -> Any:
         serve(world)
         return None
     with tempfile.TemporaryDirectory(prefix="rose-benchmark-") as folder:
-        session = Session(world, on_stop=lambda number: None)
+        session = Session(world, on_stop=lambda: None)
         settings = Settings("benchmark", str(Path(__file__).parent), Layout(Path(folder) / "r.h5"), {}, 1, ())
         executor = session.begin(
             settings, dedicated=False, ranks_per_learner=None, observe=lambda event: None

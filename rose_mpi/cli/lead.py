@@ -12,7 +12,7 @@ from typing import Final
 from rose_mpi.cli.display import Display
 from rose_mpi.cli.exit_codes import ExitCode
 from rose_mpi.cli.stopping import Stopping
-from rose_mpi.cli.summary import SummaryCollector
+from rose_mpi.cli.summary import print_summary
 from rose_mpi.cli.telling import tell
 from rose_mpi.config.load import load_config
 from rose_mpi.config.run_config import RunConfig
@@ -49,7 +49,7 @@ def lead(
     """
     stopping = Stopping()
     stopping.listen()
-    session = Session(world, stopping.on_signal)
+    session = Session(world, stopping.request)
     try:
         config = load_config(config_path, overrides, output=output, max_iterations=max_iterations)
         code = _run(session, config, stopping, quiet)
@@ -81,15 +81,14 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
     if moved:
         display.note(f"the results that were there are now {moved.results}")
     writer = ResultsWriter(layout, on_failure=lambda _: stopping.request())
-    collector = SummaryCollector()
-    observers += [writer, display, collector]
+    observers += [writer, display]
     try:
         with display:
             status = asyncio.run(_learn(config, executor, observe, stopping, session.hosts))
     finally:
         writer.close()
     if not quiet:
-        collector.print(sys.stdout, layout)
+        print_summary(display.record, sys.stdout)
     if status is RunStatus.STOPPED:
         tell(f"stopped early; what was finished is in {layout.results}")
     return _CODES[status]

@@ -17,7 +17,6 @@ from rose_mpi.events import (
     TaskFinished,
 )
 from rose_mpi.ranking import Standing
-from rose_mpi.tasks import TaskResult
 
 
 @dataclass(slots=True)
@@ -31,7 +30,6 @@ class LearnerRecord:
     last: IterationState | None = None
     state: dict[str, float] = field(default_factory=dict)
     end: LearnerFinished | None = None
-    failed_task: TaskResult | None = None
 
     @property
     def name(self) -> str:
@@ -93,16 +91,11 @@ class Record:
             case LearnerStarted(learner=name):
                 self.learners[name] = LearnerRecord(event)
             case TaskFinished(result=result) if result.id.learner in self.learners:
-                self._task(self.learners[result.id.learner], result)
+                self.learners[result.id.learner].tasks += 1
             case IterationFinished(state=state) if state.learner in self.learners:
                 self._iteration(self.learners[state.learner], state)
             case LearnerFinished(learner=name) if name in self.learners:
                 self.learners[name].end = event
-
-    def _task(self, learner: LearnerRecord, result: TaskResult) -> None:
-        learner.tasks += 1
-        if not result.done:
-            learner.failed_task = result
 
     def _iteration(self, learner: LearnerRecord, state: IterationState) -> None:
         learner.last = state

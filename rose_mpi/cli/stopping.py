@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rose_mpi.events import StopReason
 from rose_mpi.learners.campaign import Campaign
 from rose_mpi.mpi.failure import end_job
 from rose_mpi.mpi.session import STOP_SIGNALS
 
+SAME_REQUEST_SECONDS: Final = 0.5
+
 
 class Stopping:
-    """Turns signals, wherever they arrive, into an orderly end; the second one ends the job at once.
+    """Turns signals, wherever they arrive, into an orderly end; a second one here ends the job at once.
+
+    Launchers send a signal to every rank, and some twice to this one, so that only a signal that reaches
+    this process some time after the first counts as a second.
 
     Attributes
     ----------
@@ -24,24 +31,26 @@ class Stopping:
 
     def __init__(self) -> None:
         self.requested = False
+        self._since = 0.0
         self._stop: Callable[[], object] | None = None
 
     def listen(self) -> None:
         """Handle this process's signals; in the main thread."""
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: self.on_signal(number))
-
-    def on_signal(self, number: int) -> None:
-        """A signal reached a rank; from any thread."""
-        if self.requested:
-            end_job(128 + number)
-        self.request()
+            signal.signal(number, lambda number, _: self._on_own_signal(number))
 
     def request(self) -> None:
         """Ask for a stop; from any thread."""
+        if not self.requested:
+            self._since = time.monotonic()
         self.requested = True
         if self._stop:
             self._stop()
+
+    def _on_own_signal(self, number: int) -> None:
+        if self.requested and time.monotonic() - self._since > SAME_REQUEST_SECONDS:
+            end_job(128 + number)
+        self.request()
 
     @contextmanager
     def ends(self, campaign: Campaign) -> Iterator[None]:

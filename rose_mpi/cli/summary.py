@@ -12,52 +12,32 @@ from rich.text import Text
 
 from rose_mpi.cli.record import LearnerRecord, Record
 from rose_mpi.cli.terminal import is_watched
-from rose_mpi.cli.wording import NOTHING, counted, first_line, number, reason
-from rose_mpi.events import Event
-from rose_mpi.layout import Layout
+from rose_mpi.cli.wording import NOTHING, counted, number, reason, shortened
 from rose_mpi.ranking import Standing, ranked
-from rose_mpi.tasks import TaskResult
 
 _MOST_STATES: Final = 4
 _MOST_ROWS: Final = 30
 _MOST_FAILURES: Final = 10
+_MOST_LINES: Final = 12
 _PLAIN_WIDTH: Final = 120
 
 
-class SummaryCollector:
-    """An observer that prints, at the end, what the run came to."""
-
-    def __init__(self) -> None:
-        self.record = Record()
-
-    def __call__(self, event: Event) -> None:
-        """Remember one event; any thread may call."""
-        self.record(event)
-
-    def print(self, stream: TextIO, layout: Layout) -> None:
-        """Print the summary; ``layout`` tells where the logs of failed tasks are."""
-        terminal = is_watched(stream)
-        width = None if terminal else _PLAIN_WIDTH
-        console = Console(file=stream, force_terminal=terminal, width=width, highlight=False)
-        console.print(summary(self.record, layout), soft_wrap=True)
+def print_summary(record: Record, stream: TextIO) -> None:
+    """Print what a run came to."""
+    terminal = is_watched(stream)
+    width = None if terminal else _PLAIN_WIDTH
+    console = Console(file=stream, force_terminal=terminal, width=width, highlight=False)
+    console.print(summary(record), soft_wrap=True)
 
 
-def summary(record: Record, layout: Layout) -> RenderableType:
-    """A table of the learners, the best of them, and why others failed.
-
-    Parameters
-    ----------
-    record:
-        What was observed of the run.
-    layout:
-        Tells where the logs of failed tasks are.
-    """
+def summary(record: Record) -> RenderableType:
+    """A table of the learners, the best of them, and why others failed."""
     learners = list(record.learners.values())
     ranking = ranked(learner.standing() for learner in learners if not learner.failed)
     return Group(
         _table(_shown(learners, ranking), len(learners)),
         *_best(ranking, len(learners)),
-        *_failures([learner for learner in learners if learner.failed], layout),
+        *_failures([learner for learner in learners if learner.failed]),
     )
 
 
@@ -100,17 +80,9 @@ def _best(ranking: Sequence[Standing], learners: int) -> Iterator[RenderableType
     yield Text.assemble("best: ", (best.learner, "bold"), f" ({met}: {after}{metric})")
 
 
-def _failures(failed: Sequence[LearnerRecord], layout: Layout) -> Iterator[RenderableType]:
+def _failures(failed: Sequence[LearnerRecord]) -> Iterator[RenderableType]:
     for learner in failed[:_MOST_FAILURES]:
-        error = first_line(learner.end.error) if learner.end else ""
-        yield Text.assemble((f"{learner.name} failed", "red"), f": {error}")
-        if learner.failed_task and (log := _log(learner.failed_task, layout)):
-            yield Text(f"  log: {log}")
+        error = shortened(learner.end.error, _MOST_LINES) if learner.end else ""
+        yield Text.assemble((f"{learner.name} failed", "red"), f": {error}", no_wrap=True, overflow="ignore")
     if len(failed) > _MOST_FAILURES:
         yield Text(f"… and {len(failed) - _MOST_FAILURES} more failed")
-
-
-def _log(task: TaskResult, layout: Layout) -> str:
-    """The file with what a task wrote, if it wrote anything."""
-    candidates = (layout.stderr(task.id, task.attempt), layout.stdout(task.id, task.attempt))
-    return next((str(path) for path in candidates if path.is_file()), "")

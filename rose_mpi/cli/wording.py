@@ -37,3 +37,11 @@ def counted(count: int, thing: str) -> str:
 def first_line(text: str) -> str:
     """The first line of a text that says something."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of many lines without its middle: where it begins and, mostly, where it ends."""
+    lines = text.strip().splitlines()
+    if len(lines) <= most:
+        return "\n".join(lines)
+    return "\n".join([lines[0], f"  … {len(lines) - most + 1} lines …", *lines[2 - most :]])

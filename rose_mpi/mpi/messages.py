@@ -230,8 +230,6 @@ class ForgetArray:
 class StopRequested:
     """A signal reached a rank. To the coordinator."""
 
-    signal: int
-
 
 @dataclass(frozen=True, slots=True)
 class Goodbye:

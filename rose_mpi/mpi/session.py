@@ -39,7 +39,7 @@ def serve(world: World, *, pass_signals: bool = False) -> None:
     node.start()
     if pass_signals:
         for number in STOP_SIGNALS:
-            signal.signal(number, lambda number, _: node.tell_coordinator(m.StopRequested(number)))
+            signal.signal(number, lambda *_: node.tell_coordinator(m.StopRequested()))
     try:
         node.runner.serve()
     except BaseException as error:
@@ -50,13 +50,18 @@ def serve(world: World, *, pass_signals: bool = False) -> None:
 class Session:
     """Rank 0's hold on all ranks.
 
+    Parameters
+    ----------
+    on_stop:
+        Called in the engine thread when a signal that asks for a stop reaches another rank.
+
     Raises
     ------
     LauncherError
         If ranks do not answer within a minute; it names them.
     """
 
-    def __init__(self, world: World, on_stop: Callable[[int], None]) -> None:
+    def __init__(self, world: World, on_stop: Callable[[], None]) -> None:
         self._node = Node(world)
         self._world = world
         self._hellos: dict[int, m.Hello] = {}
@@ -65,7 +70,7 @@ class Session:
         self._runner: threading.Thread | None = None
         handlers = self._node.handlers
         handlers[m.Hello] = self._hello
-        handlers[m.StopRequested] = lambda _, message: on_stop(message.signal)
+        handlers[m.StopRequested] = lambda *_: on_stop()
         self._node.start()
         if world.size == 1:
             self._runner = threading.Thread(target=self._serve, name="rose-functions", daemon=True)

@@ -83,7 +83,7 @@ def run_campaign(
 
 def lead(world, settings, specs, act, dedicated, ranks_per_learner):
     events = []
-    session = Session(world, on_stop=lambda number: None)
+    session = Session(world, on_stop=lambda: None)
     try:
         executor = session.begin(
             settings, dedicated=dedicated, ranks_per_learner=ranks_per_learner, observe=events.append
