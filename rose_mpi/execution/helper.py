@@ -26,7 +26,7 @@ from rose_mpi.execution import processes
 from rose_mpi.execution.capture import Capture
 from rose_mpi.execution.channel import Channel
 from rose_mpi.execution.running import MARKS, RunningTask, not_started
-from rose_mpi.execution.starting import explain
+from rose_mpi.execution.starting import enter, explain
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -126,7 +126,7 @@ class Helper:
         stderr: str,
         timeout: float | None,
     ) -> None:
-        if error := _enter(cwd):
+        if error := enter(cwd):
             self._channel.send(not_started(token, error))
             return
         variables = {**self._environment, **environment}
@@ -259,19 +259,6 @@ def _wakeup_of_exits() -> int:
     signal.set_wakeup_fd(trigger, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return wakeup
-
-
-def _enter(cwd: str) -> str:
-    """Go to a folder, which is made if need be; returns why that failed, if it did."""
-    try:
-        try:
-            os.chdir(cwd)
-        except FileNotFoundError:
-            os.makedirs(cwd, exist_ok=True)  # noqa: PTH103
-            os.chdir(cwd)
-    except (OSError, ValueError) as error:
-        return f"cannot use {cwd} as working folder: {getattr(error, 'strerror', error)}"
-    return ""
 
 
 def _become_subreaper() -> None:

@@ -40,3 +40,16 @@ def _too_long(argv: tuple[str, ...]) -> str:
             return f"word {position} of its command line has {size:,} bytes, Linux allows {_LONGEST_WORD:,}"
     total = sum(len(os.fsencode(word)) + 1 for word in argv)
     return f"its command line ({total:,} bytes) and environment are longer than Linux allows"
+
+
+def enter(cwd: str) -> str:
+    """Go to a folder, which is made if need be; returns why that failed, if it did."""
+    try:
+        try:
+            os.chdir(cwd)
+        except FileNotFoundError:
+            os.makedirs(cwd, exist_ok=True)  # noqa: PTH103
+            os.chdir(cwd)
+    except (OSError, ValueError) as error:
+        return f"cannot use {cwd} as working folder: {getattr(error, 'strerror', error)}"
+    return ""
