@@ -99,7 +99,7 @@ drop_other_mpi() {
 
 two_ranks_start() {
     program='from mpi4py import MPI; import sys; sys.exit(MPI.COMM_WORLD.size != 2)'
-    (use_mpi && timeout -k 5 60 "$mpirun" $mpi_options -n 2 "$python" -c "$program") >/dev/null
+    (use_mpi && timeout --foreground -k 5 60 "$mpirun" $mpi_options -n 2 "$python" -c "$program") >/dev/null
 }
 
 # Sets `mpi_options` so that ranks may be more than cores, and what a single node wants.

@@ -16,13 +16,13 @@ color=no
 [ ! -t 1 ] || color=yes # Open MPI hides from its ranks whether this is a terminal
 
 run_pytest() {
-    timeout -k 10 1200 "$python" -m pytest -q --color=$color "$@"
+    timeout --foreground -k 10 1200 "$python" -m pytest -q --color=$color "$@"
 }
 
 # Only rank 0 writes to the terminal; what the others write is shown where they fail.
 run_mpi() {
     rm -f "$logs"/*
-    timeout -k 10 600 "$mpirun" $mpi_options -n "$1" sh launch/quiet_rank.sh "$logs" \
+    timeout --foreground -k 10 600 "$mpirun" $mpi_options -n "$1" sh launch/quiet_rank.sh "$logs" \
         "$python" -m pytest -q --color=$color -p no:cacheprovider --with-mpi tests/mpi && return
     code=$?
     for log in "$logs"/rank-*; do
