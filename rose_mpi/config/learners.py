@@ -20,7 +20,7 @@ from rose_mpi.uq.registry import METRICS, RANDOM, Metric
 
 _STEPS: Final = {
     LearnerKind.ACTIVE: ("simulation", "training", "active_learn", "criterion"),
-    LearnerKind.UQ: ("simulation", "training", "prediction", "active_learn", "criterion"),
+    LearnerKind.UQ: ("simulation", "training", "prediction", "uncertainty", "active_learn", "criterion"),
 }
 _REQUIRED: Final = {LearnerKind.ACTIVE: ("training",), LearnerKind.UQ: ("training", "prediction")}
 _ONLY_UQ: Final = ("prediction", "uncertainty", "ensemble")
@@ -87,6 +87,7 @@ class _Builder:
             ("uncertainty",): bool(config.uncertainty.model_fields_set),
             ("ensemble",): bool(config.ensemble.model_fields_set),
             ("tasks", "prediction"): config.tasks.prediction is not None,
+            ("tasks", "uncertainty"): config.tasks.uncertainty is not None,
         }
         for path, stated in unused.items():
             if stated:
@@ -126,7 +127,7 @@ class _Learner:
         steps = self._steps()
         uncertain = self.kind is LearnerKind.UQ
         criterion = self._criterion("criterion" in steps)
-        uncertainty = self._uncertainty() if uncertain else None
+        uncertainty = self._uncertainty("uncertainty" in steps) if uncertain else None
         spec = LearnerSpec(
             name=self.table.name or "",
             kind=self.kind,
@@ -195,12 +196,14 @@ class _Learner:
             self.faults.add(layers.path("metric"), message, layers.path("operator"))
         return STANDARD_OPERATORS.get(metric, ">")
 
-    def _uncertainty(self) -> Uncertainty | None:
+    def _uncertainty(self, has_task: bool) -> Uncertainty | None:
         layers = self._layers("uncertainty", self.config.uncertainty, ("uncertainty",))
-        for key in ("metric", "query_size"):
+        for key in ("metric",) if has_task else ("metric", "query_size"):
             if not layers.states(key):
                 self.faults.add(layers.path(key), "is missing: a learner of kind 'uq' needs it")
         name: str = layers.get("metric", "")
+        if has_task:
+            return self._measured_by_task(layers, name)
         if name not in METRICS:
             hint = did_you_mean(name, METRICS) or f"; there are {', '.join(METRICS)}"
             self.faults.add(layers.path("metric"), f"no metric is called {name!r}{hint}")
@@ -214,6 +217,18 @@ class _Learner:
             targets=self._targets(layers, metric),
             changing_pool=layers.get("pool") == "changing",
         )
+
+    def _measured_by_task(self, layers: Layers, metric: str) -> Uncertainty:
+        """The user's own task scores and chooses; any name will do for what it measures."""
+        for key in ("task_type", "targets", "pool"):
+            if layers.states(key):
+                message = "has no effect: the uncertainty task scores and chooses by itself"
+                self.faults.add(layers.path(key), message)
+        size = layers.get("query_size")
+        if isinstance(size, float):
+            message = "must be a whole number here: rose-mpi does not see the pool of an uncertainty task"
+            self.faults.add(layers.path("query_size"), message)
+        return Uncertainty(metric, "", size or 0, layers.get("threshold"))
 
     def _task_type(self, layers: Layers, metric: Metric) -> str:
         stated: str | None = layers.get("task_type")

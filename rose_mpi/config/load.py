@@ -67,13 +67,26 @@ def load_config(
         dedicated_coordinator=config.engine.coordinator == "dedicated",
         tasks_per_rank=config.engine.tasks_per_rank,
         learners=learners,
-        text=text,
+        text=_with_overrides(text, overrides, output, max_iterations),
     )
 
 
 def _name(file: Path) -> str:
     """What a run is called that the configuration does not name."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", file.stem)
+
+
+def _with_overrides(
+    text: str, overrides: Sequence[str], output: str | None, max_iterations: int | None
+) -> str:
+    """The text with what the command line changed, as comments at its end."""
+    options = [f"--set {override}" for override in overrides]
+    options += [f"--output {output}"] if output else []
+    options += [f"--max-iter {max_iterations}"] if max_iterations else []
+    if not options:
+        return text
+    lines = "".join(f"#   {option}\n" for option in options)
+    return f"{text.rstrip()}\n\n# On the command line:\n{lines}"
 
 
 def _read(file: Path) -> str:

@@ -70,6 +70,7 @@ class TasksTable(Table):
     simulation: CountedTaskTable | None = None
     training: CountedTaskTable | None = None
     prediction: TaskTable | None = None
+    uncertainty: TaskTable | None = None
     active_learn: CountedTaskTable | None = None
     criterion: TaskTable | None = None
 
@@ -97,6 +98,10 @@ class UncertaintyTable(Table):
     pool: Literal["fixed", "changing"] | None = None
 
 
+class LearnerUncertaintyTable(UncertaintyTable, TaskTable):
+    """A learner's ``uncertainty``: the keys of ``[uncertainty]`` and of ``[tasks.uncertainty]``."""
+
+
 class EnsembleTable(Table):
     """``[ensemble]``."""
 
@@ -116,7 +121,7 @@ class LearnerTable(Table):
     prediction: TaskTable | None = None
     active_learn: CountedTaskTable | None = None
     criterion: LearnerCriterionTable | None = None
-    uncertainty: UncertaintyTable | None = None
+    uncertainty: LearnerUncertaintyTable | None = None
     ensemble: EnsembleTable | None = None
 
 

@@ -30,7 +30,7 @@ class RunConfig:
     tasks_per_rank:
         Tasks that a worker runs at a time.
     text:
-        The configuration as it was read.
+        The configuration as it was read, and what the command line changed.
     """
 
     name: str

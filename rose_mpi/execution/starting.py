@@ -1,4 +1,4 @@
-"""Why a program could not be started, in words that say what to do about it."""
+"""The folder a program starts in, and why it could not be started, in words that say what to do about it."""
 
 from __future__ import annotations
 

@@ -33,3 +33,7 @@ class Executor(Protocol):
             If predictions are missing, do not fit one another, or are not finite.
         """
         ...
+
+    async def publish(self, learner: str, iteration: int, scores: Scores) -> Scores:
+        """Leave a selection that a task made where the tasks that follow find it."""
+        ...

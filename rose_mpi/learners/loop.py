@@ -11,7 +11,7 @@ from rose_mpi.learners.memory import Memory
 from rose_mpi.learners.recipes import RECIPES
 from rose_mpi.learners.spec import LearnerSpec, Uncertainty
 from rose_mpi.learners.stages import Stages
-from rose_mpi.uq.registry import find_metric
+from rose_mpi.uq.registry import UQ_REGISTRY
 
 
 class LearnerLoop:
@@ -59,7 +59,7 @@ class LearnerLoop:
             return StopReason.CRITERION_MET
         if stages.scores is None or self.spec.uncertainty is None:
             return None
-        if stages.scores.indices.size == 0:
+        if stages.scores.candidates and stages.scores.indices.size == 0:
             return StopReason.STOPPED
         certain = _is_certain(self.spec.uncertainty, stages.scores.uncertainty)
         return StopReason.CRITERION_MET if certain else None
@@ -87,6 +87,7 @@ def _is_certain(wanted: Uncertainty, uncertainty: float) -> bool:
     """Whether the chosen candidates are more certain than the threshold, in the metric's direction."""
     if wanted.threshold is None:
         return False
-    if find_metric(wanted.metric).minimise:
+    metric = UQ_REGISTRY.get(wanted.metric)
+    if metric and metric.minimise:
         return uncertainty > wanted.threshold
     return uncertainty < wanted.threshold

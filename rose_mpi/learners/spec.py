@@ -61,7 +61,8 @@ class Uncertainty:
     Attributes
     ----------
     query_size:
-        A number of candidates, or the fraction of the pool (0 < f < 1).
+        A number of candidates, or the fraction of the pool (0 < f < 1). Of those that the user's own
+        ``uncertainty`` task names so many are taken at most; 0 takes all.
     threshold:
         Stop when the selected candidates are more certain than this on average; ``None``: never.
     targets:
@@ -93,7 +94,8 @@ class LearnerSpec:
     Attributes
     ----------
     steps:
-        By name: ``simulation``, ``training``, ``prediction``, ``active_learn``, ``criterion``.
+        By name: ``simulation``, ``training``, ``prediction``, ``uncertainty``, ``active_learn``,
+        ``criterion``. With a step ``uncertainty`` the user's own task scores the predictions.
     max_iterations:
         Iterations at most; ``None`` means until a criterion is met.
     seed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from rose_mpi.execution.command import with_options
 from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.memory import Memory
 from rose_mpi.learners.seeds import seed_of
-from rose_mpi.learners.spec import LearnerSpec, OnFailure, Step
-from rose_mpi.learners.values import METRIC_VALUE, metric_of, numbers_of
+from rose_mpi.learners.spec import LearnerSpec, OnFailure, Step, Uncertainty
+from rose_mpi.learners.values import METRIC_VALUE, metric_of, numbers_of, scores_of
 from rose_mpi.schedules import merged
 from rose_mpi.tasks import Expects, FileArray, Function, RankArray, Task, TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
@@ -57,16 +58,33 @@ class Stages:
         return done
 
     async def predict(self, model: str) -> list[Member]:
-        """Run the predictions of one model; returns them as members of the ensemble."""
+        """Run the predictions of one model; returns them as members of the ensemble that is scored here."""
         results = await self.run("prediction", model)
+        if "uncertainty" in self.spec.steps:
+            return []
         return [Member(model, result.id.index, _array(result)) for result in results]
 
     async def score(self, members: Sequence[Member]) -> None:
-        """Score the ensemble over the group and remember what was chosen."""
+        """Score the ensemble, over the group or by the user's own task, and remember what was chosen."""
         wanted = self.spec.uncertainty
         if wanted is None:
             raise ValueError(f"learner {self.spec.name!r} has no uncertainty to score")
-        request = ScoreRequest(
+        if "uncertainty" in self.spec.steps:
+            self.scores = await self._measured(wanted)
+        else:
+            self.scores = await self._executor.score(self._request(wanted, members))
+        self.memory.remember_selection(self.scores)
+
+    async def _measured(self, wanted: Uncertainty) -> Scores:
+        (result,) = await self.run("uncertainty")
+        scores = scores_of(result.value, wanted.metric, f"task {result.id}")
+        if wanted.query_size:
+            most = slice(int(wanted.query_size))
+            scores = replace(scores, indices=scores.indices[most], scores=scores.scores[most])
+        return await self._executor.publish(self.spec.name, self.iteration, scores)
+
+    def _request(self, wanted: Uncertainty, members: Sequence[Member]) -> ScoreRequest:
+        return ScoreRequest(
             learner=self.spec.name,
             iteration=self.iteration,
             metric=wanted.metric,
@@ -77,8 +95,6 @@ class Stages:
             seed=self._seed(TaskId(self.spec.name, self.iteration, "score")),
             targets=FileArray(wanted.targets) if wanted.targets else None,
         )
-        self.scores = await self._executor.score(request)
-        self.memory.remember_selection(self.scores)
 
     async def check(self, model: str = "") -> None:
         """Run the criterion for one model and remember its metric."""
@@ -91,12 +107,12 @@ class Stages:
 
     def state(self) -> dict[str, float]:
         """The numbers that the iteration's tasks returned; the mean where several returned one name."""
-        criterion = self.spec.criterion
-        metric_names = {criterion.metric, METRIC_VALUE} if criterion else set()
+        measured = {"criterion": self.spec.criterion, "uncertainty": self.spec.uncertainty}
+        metrics = {stage: {by.metric, METRIC_VALUE} for stage, by in measured.items() if by}
         found: dict[str, list[float]] = {}
         for task in sorted(self._numbers):
             for name, number in self._numbers[task].items():
-                if not (task.stage == "criterion" and name in metric_names):
+                if name not in metrics.get(task.stage, ()):
                     found.setdefault(name, []).append(number)
         return {name: sum(numbers) / len(numbers) for name, numbers in found.items()}
 
@@ -106,7 +122,8 @@ class Stages:
         ids = [
             TaskId(self.spec.name, self.iteration, name, index, model) for index in range(self._count(name))
         ]
-        expects = Expects.PREDICTION if name == "prediction" else Expects.ANYTHING
+        own_scores = "uncertainty" in self.spec.steps
+        expects = Expects.PREDICTION if name == "prediction" and not own_scores else Expects.ANYTHING
         return [TaskCall(task, work, self._seed(task), expects, self.memory.selection) for task in ids]
 
     def _count(self, name: str) -> int:

@@ -46,6 +46,10 @@ class MpiExecutor:
         answer: Future[Scores] = Future()
         self._post(partial(self._coordinator.score, request, answer))
         scores = await asyncio.wrap_future(answer)
-        path = self._layout.selection(request.learner, request.iteration)
+        return await self.publish(request.learner, request.iteration, scores)
+
+    async def publish(self, learner: str, iteration: int, scores: Scores) -> Scores:
+        """Write a selection to the file that the tasks which follow are told of."""
+        path = self._layout.selection(learner, iteration)
         await asyncio.to_thread(write_selection, path, scores)
         return replace(scores, file=str(path))

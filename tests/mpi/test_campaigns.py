@@ -178,6 +178,14 @@ def test_the_selection_reaches_the_tasks_of_the_next_iteration(tmp_path):
     assert told == [None, list(outcome.states("u")[0].selected)]
 
 
+def test_the_user_s_own_uncertainty_task_chooses_for_the_tasks_that_follow(tmp_path):
+    steps = {"simulation": Step(command("selection")), "uncertainty": Step(command("uncertain"))}
+    outcome = run_campaign(tmp_path, [uq(steps=steps, metric="doubt", max_iterations=3)])
+    told = [result.value for result in outcome.results("u") if result.id.stage == "simulation"]
+    assert told == [None, [4, 1], [4, 2]]
+    assert [state.uncertainty for state in outcome.states("u")] == [0.5] * 3
+
+
 def test_the_random_baseline_is_the_same_on_any_number_of_ranks(tmp_path):
     outcome = run_campaign(tmp_path, [uq(metric="random", query_size=5)])
     for state in outcome.states("u"):

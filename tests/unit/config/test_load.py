@@ -209,3 +209,42 @@ def test_wrong_settings_of_the_command_line(project, override, message):
     with pytest.raises(UsageError) as caught:
         project.load(UQ, override)
     assert message in str(caught.value)
+
+
+OWN_UNCERTAINTY = UQ.replace("[ensemble]", '[tasks.uncertainty]\ncommand = "{python} check.py"\n[ensemble]')
+
+
+def test_an_own_uncertainty_task_takes_the_place_of_the_metric(project):
+    text = OWN_UNCERTAINTY.replace('task_type = "classification"\n', "")
+    text = text.replace('metric = "predictive_entropy"', 'metric = "my_own"')
+    entropy = project.load(text).learners[0]
+    assert list(entropy.steps)[2:4] == ["prediction", "uncertainty"]
+    assert entropy.uncertainty == Uncertainty("my_own", "", 20, 0.05)
+
+
+def test_an_own_uncertainty_task_needs_no_query_size(project):
+    text = OWN_UNCERTAINTY.replace('task_type = "classification"\n', "").replace("query_size = 20\n", "")
+    assert project.load(text).learners[0].uncertainty == Uncertainty("predictive_entropy", "", 0, 0.05)
+
+
+def test_what_an_own_uncertainty_task_leaves_without_effect_is_told(project):
+    faults = project.faults(OWN_UNCERTAINTY.replace("query_size = 20", "query_size = 0.1"))
+    places = {place for _, place, _ in faults}
+    assert places == {"uncertainty.task_type", "uncertainty.query_size"}
+
+
+def test_a_learner_s_own_uncertainty_task(project):
+    text = UQ + 'uncertainty.command = "{python} check.py"\nuncertainty.query_size = 3\n'
+    faults = project.faults(text)
+    assert [place for _, place, _ in faults] == ["uncertainty.task_type"]
+    learners = project.load(text.replace('task_type = "classification"\n', "")).learners
+    assert learners[1].uncertainty == Uncertainty("random", "", 3, 0.05)
+    assert learners[0].uncertainty.task_type == "classification"
+
+
+def test_the_recorded_text_tells_what_the_command_line_changed(project):
+    config = project.load(UQ, "run.seed=3", "engine.tasks_per_rank=2", output="x.h5", max_iterations=4)
+    assert config.text == (
+        f"{UQ.rstrip()}\n\n# On the command line:\n#   --set run.seed=3\n#   --set engine.tasks_per_rank=2\n"
+        "#   --output x.h5\n#   --max-iter 4\n"
+    )

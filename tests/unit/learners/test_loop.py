@@ -1,5 +1,6 @@
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -214,3 +215,46 @@ def test_the_metric_s_own_direction_decides_what_is_certain():
     assert len(states) == 1
     assert reason is StopReason.CRITERION_MET
     assert np.isclose(states[0].uncertainty, 1.0)
+
+
+def test_the_user_s_own_uncertainty_task_measures_and_chooses():
+    value = {"entropy": 0.3, "indices": [5, 2], "scores": [0.4, 0.2], "other": 7}
+    executor = FakeExecutor({"uncertainty": value, "prediction": "anything"})
+    wanted = Uncertainty("entropy", "", 0, threshold=None)
+    spec = uq(max_iterations=2, criterion=None, uncertainty=step())
+    states, _ = run(replace(spec, uncertainty=wanted), executor)
+    assert executor.requests == []
+    assert states[0].uncertainty == 0.3
+    assert states[0].selected == (5, 2)
+    assert states[0].selected_score == (0.4, 0.2)
+    assert states[0].state == {"other": 7.0}
+    simulations = [call.selection for call in executor.calls if call.id.stage == "simulation"]
+    assert simulations == [None, "/published/u/0"]
+    limited = replace(spec, uncertainty=Uncertainty("entropy", "", 1))
+    assert run(limited, executor)[0][0].selected == (5,)
+
+
+def test_an_own_uncertainty_may_be_a_number_only_and_stop_the_learner():
+    executor = FakeExecutor({"uncertainty": lambda call: 1.0 - call.id.iteration})
+    wanted = Uncertainty("my_uncertainty", "", 0, threshold=0.5)
+    spec = uq(max_iterations=None, criterion=None, uncertainty=step())
+    states, reason = run(replace(spec, uncertainty=wanted), executor)
+    assert [state.uncertainty for state in states] == [1.0, 0.0]
+    assert reason is StopReason.CRITERION_MET
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"u": 1.0, "indices": [1, 1]},
+        {"u": 1.0, "indices": [-1]},
+        {"u": 1.0, "indices": "12"},
+        {"u": 1.0, "indices": [1, 2], "scores": [1.0]},
+        {"u": 1.0, "indices": [1.5]},
+        {"indices": [1]},
+    ],
+)
+def test_an_unusable_own_selection_is_an_error(value):
+    spec = replace(uq(criterion=None, uncertainty=step()), uncertainty=Uncertainty("u", "", 0))
+    with pytest.raises(ResultError, match=r"u\.0\.uncertainty\.0"):
+        run(spec, FakeExecutor({"uncertainty": value}))
