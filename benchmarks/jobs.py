@@ -41,6 +41,7 @@ def in_session(body: Body, learners: Sequence[str] = ("a",)) -> Any:
             return await body(executor)
 
         value = asyncio.run(main())
+        session.settle()
         session.close()
     return value
 

@@ -50,19 +50,21 @@ def lead(
     stopping = Stopping()
     stopping.listen()
     session = Session(world, stopping.request)
+    under_way = ""
     try:
         config = load_config(config_path, overrides, output=output, max_iterations=max_iterations)
-        code = _run(session, config, stopping, quiet)
+        code, under_way = _run(session, config, stopping, quiet)
     except RoseError as error:
         tell(error)
         code = ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INTERNAL_ERROR
-    if not session.close():
-        tell("a Python function does not end: all is saved, and the job is ended without it")
+    if under_way:
+        tell(f"{under_way} does not end: all else is saved, and the job is ended without it")
         end_job(code)
+    session.close()
     return code
 
 
-def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> ExitCode:
+def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> tuple[ExitCode, str]:
     layout = Layout(config.output)
     observers: list[Observer] = []
 
@@ -85,13 +87,15 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
     try:
         with display:
             status = asyncio.run(_learn(config, executor, observe, stopping, session.hosts))
+            under_way = session.settle()
+            observe(RunFinished(status, time.time()))
     finally:
         writer.close()
     if not quiet:
         print_summary(display.record, sys.stdout)
     if status is RunStatus.STOPPED:
         tell(f"stopped early; what was finished is in {layout.results}")
-    return _CODES[status]
+    return _CODES[status], under_way
 
 
 async def _learn(
@@ -102,9 +106,7 @@ async def _learn(
     observe(RunStarted(config.name, time.time(), config.seed, len(hosts), nodes, config.text))
     with stopping.ends(campaign):
         reasons = await campaign.run()
-    status = _status(reasons, stopping.requested)
-    observe(RunFinished(status, time.time()))
-    return status
+    return _status(reasons, stopping.requested)
 
 
 def _status(reasons: Sequence[StopReason], stopped: bool) -> RunStatus:

@@ -31,7 +31,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self.requested = False
-        self._since = 0.0
+        self._first_signal: float | None = None
         self._stop: Callable[[], object] | None = None
 
     def listen(self) -> None:
@@ -41,14 +41,16 @@ class Stopping:
 
     def request(self) -> None:
         """Ask for a stop; from any thread."""
-        if not self.requested:
-            self._since = time.monotonic()
         self.requested = True
-        if self._stop:
-            self._stop()
+        stop = self._stop
+        if stop:
+            stop()
 
     def _on_own_signal(self, number: int) -> None:
-        if self.requested and time.monotonic() - self._since > SAME_REQUEST_SECONDS:
+        now = time.monotonic()
+        if self._first_signal is None:
+            self._first_signal = now
+        elif now - self._first_signal > SAME_REQUEST_SECONDS:
             end_job(128 + number)
         self.request()
 
@@ -58,7 +60,7 @@ class Stopping:
         loop = asyncio.get_running_loop()
         self._stop = lambda: loop.call_soon_threadsafe(campaign.stop, StopReason.STOPPED)
         if self.requested:
-            self._stop()
+            self.request()
         try:
             yield
         finally:

@@ -75,7 +75,7 @@ def function_result(
         value = _checked(function(), call.expects)
     except TaskError as reason:
         status, error = TaskStatus.FAILED, str(reason)
-    except (Exception, SystemExit) as reason:
+    except BaseException as reason:  # whatever it raises is the task's failure, not the rank's
         status = TaskStatus.FAILED
         error = f"on rank {context.rank} ({context.host}):\n{_traceback(reason)}"
     return TaskResult(

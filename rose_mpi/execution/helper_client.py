@@ -15,6 +15,7 @@ from pathlib import Path
 
 import rose_mpi
 from rose_mpi.errors import HelperError
+from rose_mpi.execution import processes
 from rose_mpi.execution.environment import scrubbed
 from rose_mpi.execution.frames import Unpacker, pack
 from rose_mpi.execution.helper import GRACE
@@ -113,6 +114,7 @@ class Helper:
     def __init__(self, run: str, cpus: frozenset[int]) -> None:
         self._socket, theirs = socket.socketpair()
         self._unpacker = Unpacker()
+        self._run = run
         self._running: set[str] = set()
         self._crash = ""
         cores = ",".join(str(core) for core in sorted(cpus))
@@ -235,11 +237,23 @@ class Helper:
             raise HelperError(self._obituary()) from error
 
     def _obituary(self) -> str:
+        """Why the helper is gone; the tasks that it leaves behind are ended."""
+        processes.kill_all(self._orphans)
         if self._crash:
             return f"the helper process ended by an error of its own:\n{self._crash}"
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         return f"the helper process (pid {self.pid}) ended unexpectedly (code {self._process.returncode})"
+
+    def _orphans(self) -> list[int]:
+        run = self._run.encode()
+        tokens = {token.encode() for token in self._running}
+        return [
+            pid
+            for pid, marks in processes.environments()
+            if marks.get(b"ROSE_RUN") == run
+            and b"%s#%s" % (marks.get(b"ROSE_TASK", b""), marks.get(b"ROSE_ATTEMPT", b"")) in tokens
+        ]
 
 
 def _interpreter() -> list[str]:

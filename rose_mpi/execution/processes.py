@@ -58,6 +58,13 @@ def environment_of(pid: int) -> dict[bytes, bytes]:
     return {name: value for name, _, value in (entry.partition(b"=") for entry in entries)}
 
 
+def environments() -> Iterator[tuple[int, dict[bytes, bytes]]]:
+    """All processes that can be seen, with the environment that each was started with."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            yield int(entry.name), environment_of(int(entry.name))
+
+
 def send_signal(pids: Iterable[int], number: int) -> None:
     """Signal processes; those that are gone or not ours to signal are left out."""
     for pid in pids:

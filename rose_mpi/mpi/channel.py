@@ -19,6 +19,10 @@ _TAG = 1
 class Channel:
     """Sends and receives messages without ever waiting; for one thread.
 
+    Sends are synchronous (they complete when the message is being received), so that :meth:`left` can tell
+    when nothing is under way any more: T. Hoefler, C. Siebert and A. Lumsdaine, "Scalable communication
+    protocols for dynamic sparse data exchange", PPoPP 2010.
+
     All messages to one rank between two calls of :meth:`flush` travel as one, and those to the own rank
     do not travel at all. Messages between two ranks arrive in the order in which they were sent.
     """
@@ -29,6 +33,7 @@ class Channel:
         self._outbox: dict[int, list[Message]] = {}
         self._own: deque[Message] = deque()
         self._travelling: list[tuple[MPI.Request, bytes]] = []
+        self._leaving: MPI.Request | None = None
 
     def send(self, rank: int, message: Message) -> None:
         """Send a message with the next flush."""
@@ -41,15 +46,21 @@ class Channel:
         """Send what is in the outbox, and let go of what has arrived."""
         for rank, messages in self._outbox.items():
             data = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
-            self._travelling.append((self._comm.Isend([data, MPI.BYTE], rank, _TAG), data))
+            self._travelling.append((self._comm.Issend([data, MPI.BYTE], rank, _TAG), data))
         self._outbox.clear()
         if self._travelling:
             self._travelling = [sent for sent in self._travelling if not sent[0].Test()]
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be sent or to be delivered to this rank itself."""
+        """Whether everything sent from here has been received."""
         return not (self._travelling or self._outbox or self._own)
+
+    def left(self) -> bool:
+        """Whether all ranks wish to leave and have received everything; go on receiving until then."""
+        if self._leaving is None and self.idle:
+            self._leaving = self._comm.Ibarrier()
+        return self._leaving is not None and self._leaving.Test()
 
     def receive(self) -> Iterator[tuple[int, Message]]:
         """The messages that have arrived, with the ranks they come from."""

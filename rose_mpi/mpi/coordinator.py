@@ -81,9 +81,13 @@ class Coordinator:
         self._numbers = 0
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing is under way anywhere."""
-        return not (self._stages or self._scores or self._opening)
+    def under_way(self) -> str:
+        """Something that has not come to its end; empty if nothing is under way."""
+        if self._stages:
+            return f"task {next(iter(self._stages))}"
+        if self._scores:
+            return "the scoring of an ensemble"
+        return "the forming of groups" if self._opening else ""
 
     def open(self, learners: Sequence[str], answer: Future[Mapping[str, tuple[int, ...]]]) -> None:
         """Form the groups for the learners; answered when every rank knows its place."""
@@ -150,7 +154,7 @@ class Coordinator:
 
     def loan_returned(self, owner: int, message: LoanReturned) -> None:
         """A group has its rank back."""
-        self._ask(self._lending.returned(owner, message.borrower))
+        self._ask(self._lending.returned(owner, message.borrower, message.used))
 
     def score_ended(self, message: ScoreEnded) -> None:
         """An ensemble was scored, or could not be."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 import traceback
+from typing import Final
 
 from mpi4py import MPI
 
 from rose_mpi.mpi.world import World
+
+FORWARDING_SECONDS: Final = 0.1
+"""What launchers need to pass on what was written before they end the job."""
 
 
 def abort(world: World, error: BaseException) -> None:
@@ -15,6 +20,7 @@ def abort(world: World, error: BaseException) -> None:
     trace = "".join(traceback.format_exception(error))
     text = f"rose-mpi: internal error on rank {world.rank} ({world.host}):\n{trace}"
     os.write(2, text.encode())
+    time.sleep(FORWARDING_SECONDS)
     MPI.COMM_WORLD.Abort(1)
 
 

@@ -155,16 +155,18 @@ class RecallLoan:
 
 @dataclass(frozen=True, slots=True)
 class LoanOver:
-    """Your ``rank`` is yours again. To its owner."""
+    """Your ``rank`` is yours again, and whether it was of use. To its owner."""
 
     rank: int
+    used: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LoanReturned:
-    """My rank came back from ``borrower``. To the coordinator."""
+    """My rank came back from ``borrower``, and whether it was of use. To the coordinator."""
 
     borrower: int
+    used: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +222,6 @@ class ScoreEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetArray:
-    """An array is no longer needed. To the rank that keeps it."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class StopRequested:
     """A signal reached a rank. To the coordinator."""
 
@@ -261,7 +256,6 @@ Message = (
     | ScoreGo
     | MemberScored
     | ScoreEnded
-    | ForgetArray
     | StopRequested
     | Goodbye
 )

@@ -46,7 +46,6 @@ class Node:
             m.GroupGo: lambda _, message: self._membership.go(message),
             m.RunTask: lambda rank, message: _there(self._worker).run(rank, message),
             m.KillTask: lambda _, message: _there(self._worker).kill(message),
-            m.ForgetArray: lambda _, message: _there(self._worker).forget(message),
             m.RunStage: lambda _, message: _there(self._leader).run_stage(message),
             m.CancelTasks: lambda _, message: _there(self._leader).cancel(message),
             m.TaskEnded: lambda _, message: _there(self._leader).task_ended(message),

@@ -24,6 +24,9 @@ SLEEP_SHARE: Final = 0.05
 LONGEST_SLEEP: Final = 0.008
 """Longest time between two looks for messages, in seconds; it bounds the delivery time of an idle rank."""
 
+SELECT_LIMIT: Final = 1024
+"""select() takes smaller descriptors only."""
+
 
 class Progress:
     """Runs everything that happens on a rank outside the user's code, in one thread.
@@ -41,6 +44,8 @@ class Progress:
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._watched: dict[int, Callable[[], None]] = {}
+        self._epoll = select.epoll()
+        self._epoll.register(self._wake_read, select.EPOLLIN)
         self._stopping = False
         self._thread: int | None = None
 
@@ -53,24 +58,31 @@ class Progress:
     def watch(self, descriptor: int, action: Callable[[], None]) -> None:
         """Run ``action`` whenever ``descriptor`` can be read."""
         self._watched[descriptor] = action
+        self._epoll.register(descriptor, select.EPOLLIN)
 
     def unwatch(self, descriptor: int) -> None:
         """Watch ``descriptor`` no more."""
-        self._watched.pop(descriptor, None)
+        del self._watched[descriptor]
+        self._epoll.unregister(descriptor)
 
     def stop(self) -> None:
-        """End :meth:`run` once everything sent has arrived; in the engine thread."""
+        """End :meth:`run` once all ranks have stopped and nothing is under way between them.
+
+        In the engine thread; messages that still come are not handled.
+        """
+        self.handle = lambda rank, message: None
         self._stopping = True
 
     def run(self) -> None:
         """Serve until stopped."""
         self._thread = threading.get_ident()
         last_event = time.perf_counter()
-        while not (self._stopping and self.channel.idle):
+        while not (self._stopping and self.channel.left()):
             if self._step():
                 last_event = time.perf_counter()
             else:
                 self._pause(time.perf_counter() - last_event)
+        self._epoll.close()
         self._wake_read.close()
         self._wake_write.close()
 
@@ -85,21 +97,27 @@ class Progress:
         return busy
 
     def _pause(self, idle: float) -> None:
-        if self._alone and self.channel.idle:
-            timeout = None
-        elif idle < SPIN_SECONDS:
-            os.sched_yield()
-            timeout = 0.0
-        else:
-            timeout = min(idle * SLEEP_SHARE, LONGEST_SLEEP)
-        wake = self._wake_read.fileno()
-        ready, _, _ = select.select([wake, *self._watched], [], [], timeout)
-        for descriptor in ready:
-            if descriptor == wake:
+        for descriptor, _ in self._await(self._patience(idle)):
+            if descriptor == self._wake_read.fileno():
                 self._wake_read.recv(4096)
             else:
                 self.post(self._watched[descriptor])
 
+    def _patience(self, idle: float) -> float | None:
+        if self._alone and self.channel.idle and not self._stopping:
+            return None
+        if idle < SPIN_SECONDS:
+            os.sched_yield()
+            return 0.0
+        return min(idle * SLEEP_SHARE, LONGEST_SLEEP)
+
+    def _await(self, timeout: float | None) -> list[tuple[int, int]]:
+        """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""
+        if timeout and self._epoll.fileno() < SELECT_LIMIT:
+            select.select([self._epoll], [], [], timeout)
+            timeout = 0.0
+        return self._epoll.poll(timeout)
+
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full of wake-ups that the thread has not read yet
+        with contextlib.suppress(OSError):  # full of wake-ups that nobody has read yet, or closed at the end
             self._wake_write.send(b"\0")

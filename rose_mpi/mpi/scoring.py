@@ -6,7 +6,7 @@ Nobody enters the collective before every member has opened its predictions and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,6 @@ from rose_mpi.errors import ScoreError
 from rose_mpi.mpi.callrunner import CallRunner, Gate
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.messages import (
-    ForgetArray,
     MemberScored,
     PrepareScore,
     ScoreEnded,
@@ -90,9 +89,6 @@ class ScoreLead:
             self._channel.send(rank, PrepareScore(order.number, order.request, shares[rank]))
 
     def _end(self, outcome: ScoreEnded) -> None:
-        for member in self._current.order.request.members:
-            if isinstance(member.array, RankArray):
-                self._channel.send(member.array.rank, ForgetArray(member.array.key))
         self._channel.send(COORDINATOR, outcome)
         self._score = None
         self._next()
@@ -112,7 +108,7 @@ class ScoreMember:
     comm:
         Gives the communicator of the rank's group.
     arrays:
-        Predictions that functions left on this rank, by key.
+        Predictions that functions left on this rank, by key; each is scored once and then let go.
     kernels_ready:
         Waits until the kernels are compiled.
     """
@@ -123,7 +119,7 @@ class ScoreMember:
         runner: CallRunner,
         post: Callable[[Callable[[], None]], None],
         comm: Callable[[], MPI.Intracomm],
-        arrays: Mapping[str, Array],
+        arrays: MutableMapping[str, Array],
         threads: int,
         kernels_ready: Callable[[], None],
     ) -> None:
@@ -156,12 +152,14 @@ class ScoreMember:
         self._reply(leader, ready)
         if gate.wait():
             self._reply(leader, self._entered(message, opened))
+        self._forget(message)
 
     def _entered(self, message: PrepareScore, opened: _Opened) -> MemberScored:
         request = message.request
         try:
+            comm = self._comm()
             scores = score_ensemble(
-                self._comm(),
+                comm,
                 list(opened.predictions.values()),
                 request.metric,
                 request.query_size,
@@ -176,7 +174,7 @@ class ScoreMember:
             return MemberScored(message.number, None, _told(error, request.members))
         except ScoreError as error:
             return MemberScored(message.number, None, str(error))
-        return MemberScored(message.number, scores, "")
+        return MemberScored(message.number, None if comm.rank else scores, "")
 
     def _open(self, message: PrepareScore) -> _Opened:
         targets = message.request.targets
@@ -189,6 +187,11 @@ class ScoreMember:
         array = member.array
         return self._arrays[array.key] if isinstance(array, RankArray) else _mapped(array.path, str(member))
 
+    def _forget(self, message: PrepareScore) -> None:
+        for _, member in message.mine:
+            if isinstance(member.array, RankArray):
+                del self._arrays[member.array.key]
+
     def _reply(self, leader: int, message: ScoreReady | MemberScored) -> None:
         self._post(lambda: self._channel.send(leader, message))
 
@@ -196,7 +199,7 @@ class ScoreMember:
 def _mapped(path: str, what: str) -> Array:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise ScoreError(f"{what}: {path} cannot be read as .npy: {error}") from error
 
 

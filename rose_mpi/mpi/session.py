@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from rose_mpi.errors import LauncherError
@@ -20,7 +21,7 @@ from rose_mpi.mpi.world import World
 from rose_mpi.scheduling.groups import check_group_size
 
 ARRIVAL_SECONDS: Final = 60.0
-QUIET_SECONDS: Final = 5.0
+SETTLE_SECONDS: Final = 5.0
 HELPING_SIZE: Final = 4
 """Up to this many ranks the coordinator's rank runs executables as well."""
 
@@ -118,23 +119,33 @@ class Session:
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
             }
         )
-        running = (0, *learners) if helping and 0 not in learners else learners
+        running = frozenset((0, *learners) if helping else learners)
         self._node.progress.post(lambda: self._welcome(settings, running))
         return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
 
-    def close(self) -> bool:
-        """End the session; returns whether all ranks have left in order.
+    def settle(self) -> str:
+        """Wait until all that was handed out has come to its end, but not for long.
 
-        ``False`` means that something is still under way (a function that does not end), so that only
-        :func:`~rose_mpi.mpi.failure.end_job` ends the job.
+        Returns what is still under way (a function that does not end, say); empty if nothing is.
         """
-        if self._coordinator and not self._becomes_quiet(self._coordinator):
-            return False
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (under_way := self._under_way()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return under_way
+
+    def close(self) -> None:
+        """Have all ranks leave; nothing may be under way."""
         self._node.progress.post(self._say_goodbye)
         self._node.join()
         if self._runner:
             self._runner.join()
-        return True
+
+    def _under_way(self) -> str:
+        """Asked in the engine thread, behind all that was posted before."""
+        answer: Future[str] = Future()
+        coordinator = self._coordinator
+        self._node.progress.post(lambda: answer.set_result(coordinator.under_way if coordinator else ""))
+        return answer.result()
 
     def _serve(self) -> None:
         try:
@@ -154,27 +165,23 @@ class Session:
 
     def _ranks_for_learners(self) -> tuple[int, ...]:
         """All ranks but 0 (or 0 alone), those of one host side by side."""
-        if self._world.size == 1:
-            return (0,)
-        first = {host: rank for rank, host in reversed(list(enumerate(self.hosts)))}
-        return tuple(sorted(range(1, self._world.size), key=lambda rank: (first[self.hosts[rank]], rank)))
+        together = [rank for ranks in self._by_host().values() for rank in ranks]
+        return tuple(rank for rank in together if rank) or (0,)
 
-    def _welcome(self, settings: m.Settings, running: tuple[int, ...]) -> None:
-        for rank, hello in self._hellos.items():
-            peers = [
-                (other, self._hellos[other].cpus)
-                for other in running
-                if self._hellos[other].host == hello.host
-            ]
-            cpus = share_of_node(hello.cpus, peers, rank)
-            sharing = sum(1 for _, mask in peers if mask == hello.cpus) or 1
-            self._node.channel.send(rank, m.Welcome(settings, cpus, max(1, len(hello.cpus) // sharing)))
+    def _by_host(self) -> dict[str, list[int]]:
+        ranks: dict[str, list[int]] = {}
+        for rank, host in enumerate(self.hosts):
+            ranks.setdefault(host, []).append(rank)
+        return ranks
 
-    def _becomes_quiet(self, coordinator: Coordinator) -> bool:
-        deadline = time.monotonic() + QUIET_SECONDS
-        while not coordinator.quiet and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return coordinator.quiet
+    def _welcome(self, settings: m.Settings, running: frozenset[int]) -> None:
+        for ranks in self._by_host().values():
+            peers = [(rank, self._hellos[rank].cpus) for rank in ranks if rank in running]
+            for rank in ranks:
+                mask = self._hellos[rank].cpus
+                sharing = sum(1 for _, other in peers if other == mask) or 1
+                cpus = share_of_node(mask, peers, rank)
+                self._node.channel.send(rank, m.Welcome(settings, cpus, max(1, len(mask) // sharing)))
 
     def _say_goodbye(self) -> None:
         for rank in range(self._world.size):

@@ -19,7 +19,7 @@ from rose_mpi.execution.helper_client import Exited, Helper
 from rose_mpi.execution.result import result_of
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
-from rose_mpi.mpi.messages import ForgetArray, KillTask, RunTask, TaskEnded
+from rose_mpi.mpi.messages import KillTask, RunTask, TaskEnded
 from rose_mpi.tasks import Expects, FileArray, Function, RankArray, TaskId, TaskResult, TaskStatus
 
 
@@ -79,10 +79,6 @@ class Worker:
         for exited in self._helper.poll():
             self._report(exited)
 
-    def forget(self, message: ForgetArray) -> None:
-        """Let go of an array."""
-        self.arrays.pop(message.key, None)
-
     def close(self) -> None:
         """End all tasks and the helper process."""
         self._helper.close()
@@ -105,9 +101,13 @@ class Worker:
         call = order.call
         function = partial(call_function, call, self._context)
         result = function_result(function, call, order.attempt, order.queued, self._context)
-        if isinstance(result.value, np.ndarray):
+        if not isinstance(result.value, np.ndarray):
+            return result
+        try:
             return replace(result, value=self._kept(order, result.value))
-        return result
+        except OSError as error:
+            reason = f"the array that it returned cannot be written: {error}"
+            return replace(result, status=TaskStatus.FAILED, value=None, error=reason)
 
     def _kept(self, order: RunTask, array: NDArray[np.generic]) -> FileArray | RankArray:
         """Keep a prediction in memory if the group scores it here; any other array becomes a file."""

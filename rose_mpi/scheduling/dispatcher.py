@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,10 +47,11 @@ class Lend:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Return a borrowed ``rank`` to its ``owner``."""
+    """Return a borrowed ``rank`` to its ``owner``, having used it or not."""
 
     rank: int
     owner: int
+    used: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,15 @@ class _Loan:
     owner: int
     functions: bool
     recalled: bool = False
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Tasks that wait in one queue: a learner's executables, or its functions."""
+
+    learner: str
+    functions: bool
 
 
 class Dispatcher:
@@ -110,13 +120,12 @@ class Dispatcher:
         self._own = frozenset(ranks)
         self._slots = slots
         self._functions = functions
-        self._idle: deque[int] = deque(rank for _ in range(slots) for rank in ranks)
+        self._free = dict.fromkeys(ranks, slots)
+        self._idle: OrderedDict[int, None] = OrderedDict.fromkeys(ranks)
         self._lent: dict[int, int] = {}
-        self._called_back: set[int] = set()
+        self._to_call_back: set[int] = set()
         self._borrowed: dict[int, _Loan] = {}
-        self._queues: dict[str, deque[_Waiting]] = {}
-        self._turns: deque[str] = deque()
-        self._waiting = 0
+        self._queues: OrderedDict[_Kind, OrderedDict[TaskId, _Waiting]] = OrderedDict()
         self._running: dict[TaskId, _Running] = {}
 
     def submit(self, calls: Iterable[TaskCall], now: float) -> list[Instruction]:
@@ -131,8 +140,8 @@ class Dispatcher:
         again = self._repeats(running, result)
         if again:
             self._enqueue(_Waiting(running.call, running.attempt + 1, now), first=True)
-        self._idle.append(running.rank)
-        return [Report(result, final=not again), *self._dispatch()]
+        self._release(running.rank)
+        return [Report(result, final=not again), *self._dispatch(running.rank)]
 
     def cancel(self, tasks: Iterable[TaskId]) -> list[Instruction]:
         """End tasks: waiting ones are dropped, running ones are killed and reported later."""
@@ -148,100 +157,122 @@ class Dispatcher:
 
     def lend(self, borrower: int) -> Lend | None:
         """Give up an idle own rank for another leader; ``None`` if there is none to spare."""
-        if self._waiting:
+        if self._queues:
             return None
-        for rank in self._idle:
-            if rank in self._own and self._all_idle(rank):
-                self._remove(rank)
-                self._lent[rank] = borrower
-                return Lend(rank, borrower)
-        return None
+        rank = next((rank for rank in self._idle if rank in self._own and self._is_idle(rank)), None)
+        if rank is None:
+            return None
+        self._remove(rank)
+        self._lent[rank] = borrower
+        self._to_call_back.add(rank)
+        return Lend(rank, borrower)
 
     def borrow(self, rank: int, owner: int, functions: bool) -> list[Instruction]:
         """Use another group's rank for as long as tasks wait for it."""
         self._borrowed[rank] = _Loan(owner, functions)
-        self._idle.extend([rank] * self._slots)
-        return self._dispatch()
+        self._add(rank)
+        return self._dispatch(rank)
 
     def recall(self, rank: int) -> list[Instruction]:
         """Return a borrowed rank when its present tasks end."""
         if rank in self._borrowed:
             self._borrowed[rank].recalled = True
-        return self._dispatch()
+        return self._dispatch(rank)
 
     def take_back(self, rank: int) -> list[Instruction]:
         """Use a lent rank again."""
         del self._lent[rank]
-        self._called_back.discard(rank)
-        self._idle.extend([rank] * self._slots)
+        self._to_call_back.discard(rank)
+        self._add(rank)
         return self._dispatch()
 
     def _enqueue(self, waiting: _Waiting, first: bool) -> None:
-        learner = waiting.call.id.learner
-        if learner not in self._queues:
-            self._queues[learner] = deque()
-            self._turns.appendleft(learner)
-        queue = self._queues[learner]
-        queue.insert(0 if first else len(queue), waiting)
-        self._waiting += 1
+        kind = _kind(waiting.call)
+        queue = self._queues.setdefault(kind, OrderedDict())
+        queue[waiting.call.id] = waiting
+        if first:
+            queue.move_to_end(waiting.call.id, last=False)
 
     def _dequeue(self, task: TaskId) -> bool:
-        queue = self._queues.get(task.learner, deque())
-        found = next((waiting for waiting in queue if waiting.call.id == task), None)
-        if found:
-            queue.remove(found)
-            self._waiting -= 1
-        return found is not None
+        for functions in (False, True):
+            kind = _Kind(task.learner, functions)
+            if task in self._queues.get(kind, ()):
+                del self._queues[kind][task]
+                self._forget_if_empty(kind)
+                return True
+        return False
 
-    def _dispatch(self) -> list[Instruction]:
+    def _dispatch(self, changed: int | None = None) -> list[Instruction]:
+        """Fill the idle ranks; ``changed`` is the rank that may be idle now and have to go back."""
         instructions: list[Instruction] = []
-        for _ in range(len(self._idle)):
-            if not self._waiting:
+        for rank in list(self._idle) if self._queues else ():
+            while rank in self._idle and (waiting := self._next_for(rank)):
+                instructions.append(self._start(rank, waiting))
+            if not self._queues:
                 break
-            rank = self._idle.popleft()
-            waiting = self._next_for(rank)
-            if waiting is None:
-                self._idle.append(rank)
-                continue
-            self._running[waiting.call.id] = _Running(rank, waiting.call, waiting.attempt)
-            keep = rank in self._own
-            instructions.append(Run(rank, waiting.call, waiting.attempt, waiting.queued, keep))
-        return instructions + self._give_back() + self._call_back()
+        return instructions + self._give_back(changed) + self._call_back()
+
+    def _start(self, rank: int, waiting: _Waiting) -> Run:
+        self._running[waiting.call.id] = _Running(rank, waiting.call, waiting.attempt)
+        self._free[rank] -= 1
+        if not self._free[rank]:
+            del self._idle[rank]
+        loan = self._borrowed.get(rank)
+        if loan:
+            loan.used = True
+        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None)
 
     def _next_for(self, rank: int) -> _Waiting | None:
+        """The next task for a rank, of the learner whose turn has not come for longest."""
         loan = self._borrowed.get(rank)
         if loan and loan.recalled:
             return None
         functions = loan.functions if loan else self._functions
-        for _ in range(len(self._turns)):
-            learner = self._turns[0]
-            self._turns.rotate(-1)
-            queue = self._queues[learner]
-            if queue and (functions or not isinstance(queue[0].call.work, Function)):
-                self._waiting -= 1
-                return queue.popleft()
-        return None
+        kind = next((kind for kind in self._queues if functions or not kind.functions), None)
+        if kind is None:
+            return None
+        _, waiting = self._queues[kind].popitem(last=False)
+        self._queues.move_to_end(kind)
+        self._forget_if_empty(kind)
+        return waiting
 
-    def _give_back(self) -> list[Instruction]:
-        idle = [rank for rank in self._borrowed if self._all_idle(rank)]
-        for rank in idle:
-            self._remove(rank)
-        return [GiveBack(rank, self._borrowed.pop(rank).owner) for rank in idle]
+    def _forget_if_empty(self, kind: _Kind) -> None:
+        if not self._queues[kind]:
+            del self._queues[kind]
+
+    def _give_back(self, rank: int | None) -> list[Instruction]:
+        if rank not in self._borrowed or not self._is_idle(rank):
+            return []
+        self._remove(rank)
+        loan = self._borrowed.pop(rank)
+        return [GiveBack(rank, loan.owner, loan.used)]
 
     def _call_back(self) -> list[Instruction]:
-        if not self._waiting:
+        if not (self._queues and self._to_call_back):
             return []
-        wanted = self._lent.keys() - self._called_back
-        self._called_back |= wanted
-        return [Recall(rank, self._lent[rank]) for rank in sorted(wanted)]
+        wanted, self._to_call_back = sorted(self._to_call_back), set()
+        return [Recall(rank, self._lent[rank]) for rank in wanted]
 
-    def _all_idle(self, rank: int) -> bool:
-        return self._idle.count(rank) == self._slots
+    def _add(self, rank: int) -> None:
+        self._free[rank] = self._slots
+        self._idle[rank] = None
+
+    def _release(self, rank: int) -> None:
+        self._free[rank] += 1
+        self._idle[rank] = None
+
+    def _is_idle(self, rank: int) -> bool:
+        return self._free[rank] == self._slots
 
     def _remove(self, rank: int) -> None:
-        self._idle = deque(other for other in self._idle if other != rank)
+        del self._free[rank]
+        del self._idle[rank]
 
     @staticmethod
     def _repeats(running: _Running, result: TaskResult) -> bool:
         failed = result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT)
         return failed and not running.cancelled and running.attempt < running.call.work.retries
+
+
+def _kind(call: TaskCall) -> _Kind:
+    return _Kind(call.id.learner, isinstance(call.work, Function))

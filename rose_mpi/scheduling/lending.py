@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -41,22 +40,29 @@ class _Account:
 class Lending:
     """Counts what each group has to do and matches those that lack ranks with those that can spare one.
 
-    The counts follow from the stages sent and the results received, so groups report nothing more.
+    The counts follow from the stages sent and the results received, so groups report nothing more. A pair of
+    groups between which a loan was of no use (the tasks that wait were not for that rank) is left alone until
+    the borrower gets new tasks.
     """
 
     def __init__(self) -> None:
         self._accounts: dict[int, _Account] = {}
+        self._hungry: dict[int, None] = {}
+        self._sparing: dict[int, None] = {}
+        self._useless: dict[int, set[int]] = {}
 
     def add(self, leader: int, ranks: int, slots: int, functions: bool = True) -> None:
         """A group exists; ``functions`` says whether its ranks may run Python functions."""
         self._accounts[leader] = _Account(slots, ranks, functions)
+        self._sort(leader)
 
     def sent(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
         """Tasks went to a leader."""
         account = self._accounts[leader]
         account.executables_out += executables
         account.functions_out += functions
-        return self._match()
+        self._useless.pop(leader, None)
+        return self._match(leader)
 
     def ended(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
         """Tasks of a leader ended for good."""
@@ -64,42 +70,55 @@ class Lending:
         account.executables_out -= executables
         account.functions_out -= functions
         account.refused = False
-        return self._match()
+        return self._match(leader)
 
     def refused(self, owner: int, borrower: int) -> list[AskToLend]:
         """The owner had no idle rank after all; it is asked again when something of it has ended."""
         self._settle(owner, borrower)
         self._accounts[owner].refused = True
-        return self._match()
+        return self._match(owner, borrower)
 
-    def returned(self, owner: int, borrower: int) -> list[AskToLend]:
-        """The owner has its rank back."""
+    def returned(self, owner: int, borrower: int, used: bool) -> list[AskToLend]:
+        """The owner has its rank back, and it was of use or not."""
         self._settle(owner, borrower)
         self._accounts[owner].refused = False
-        return self._match()
+        if not used:
+            self._useless.setdefault(borrower, set()).add(owner)
+        return self._match(owner, borrower)
 
     def _settle(self, owner: int, borrower: int) -> None:
         self._accounts[owner].lent -= 1
         self._accounts[borrower].borrowed -= 1
 
-    def _match(self) -> list[AskToLend]:
-        hungry = [leader for leader, account in self._accounts.items() if account.lacks_ranks]
-        if not hungry:
-            return []
-        return list(self._pair(hungry))
+    def _sort(self, leader: int) -> None:
+        account = self._accounts[leader]
+        _keep(self._hungry, leader, account.lacks_ranks)
+        _keep(self._sparing, leader, account.can_spare)
 
-    def _pair(self, hungry: list[int]) -> Iterable[AskToLend]:
-        for owner, spare in self._accounts.items():
-            while spare.can_spare:
-                borrower = next((leader for leader in hungry if self._may_borrow(leader, spare)), None)
+    def _match(self, *changed: int) -> list[AskToLend]:
+        for leader in changed:
+            self._sort(leader)
+        loans = []
+        for owner in list(self._sparing) if self._hungry else ():
+            while owner in self._sparing:
+                borrower = next((leader for leader in self._hungry if self._may_borrow(leader, owner)), None)
                 if borrower is None:
                     break
-                spare.lent += 1
+                self._accounts[owner].lent += 1
                 self._accounts[borrower].borrowed += 1
-                yield AskToLend(owner, borrower)
+                self._sort(owner)
+                self._sort(borrower)
+                loans.append(AskToLend(owner, borrower))
+        return loans
 
-    def _may_borrow(self, leader: int, spare: _Account) -> bool:
-        account = self._accounts[leader]
-        if account is spare or not account.lacks_ranks:
+    def _may_borrow(self, leader: int, owner: int) -> bool:
+        if leader == owner or owner in self._useless.get(leader, ()):
             return False
-        return spare.functions or account.executables_out > account.borrowed
+        return self._accounts[owner].functions or self._accounts[leader].executables_out > 0
+
+
+def _keep(leaders: dict[int, None], leader: int, wanted: bool) -> None:
+    if wanted:
+        leaders[leader] = None
+    else:
+        leaders.pop(leader, None)

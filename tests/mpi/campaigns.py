@@ -29,7 +29,7 @@ class Outcome:
 
     reasons: tuple
     events: list
-    left_in_order: bool
+    under_way: str
     layout: Layout
 
     def of(self, kind, learner):
@@ -101,7 +101,9 @@ def lead(world, settings, specs, act, dedicated, ranks_per_learner):
         return reasons
 
     reasons = asyncio.run(main())
-    return Outcome(reasons, events, session.close(), settings.layout)
+    under_way = session.settle()
+    session.close()
+    return Outcome(reasons, events, under_way, settings.layout)
 
 
 def command(text, **options):

@@ -42,7 +42,7 @@ def test_every_task_runs_once_and_every_rank_works(tmp_path):
     assert sorted(result.id.index for result in results) == list(range(12))
     assert all(result.done for result in results)
     assert {result.rank for result in results} == RANKS
-    assert outcome.left_in_order
+    assert outcome.under_way == ""
 
 
 def test_a_dedicated_coordinator_runs_no_task(tmp_path):
@@ -127,10 +127,37 @@ def test_stopping_ends_the_tasks_that_run(tmp_path):
 
     outcome = run_campaign(tmp_path, [active(count=6, simulation=command("sleep 50"))], act=stop_soon)
     assert outcome.reasons == (StopReason.WALLTIME,)
-    assert outcome.left_in_order
+    assert outcome.under_way == ""
     statuses = Counter(result.status for result in outcome.results("a"))
     assert statuses == {TaskStatus.CANCELLED: min(6, len(RANKS))}
     assert not left_running("sleep 50")
+
+
+@pytest.mark.parametrize("work", [Task("/bin/true"), Function("user_functions:where")])
+def test_a_stop_in_the_very_moment_of_submission_ends_in_order(tmp_path, work):
+    async def stop_at_once(campaign, events):
+        campaign.stop(StopReason.STOPPED)
+
+    for _ in range(5):
+        outcome = run_campaign(tmp_path, [active(count=30, simulation=work)], act=stop_at_once)
+        assert outcome.reasons == (StopReason.STOPPED,)
+        assert outcome.under_way == ""
+
+
+def test_large_tasks_do_not_hold_up_a_stop(tmp_path):
+    async def stop_at_once(campaign, events):
+        campaign.stop(StopReason.STOPPED)
+
+    work = Function("user_functions:where", {"seed": 1, "workdir": "x" * 20_000_000})
+    outcome = run_campaign(tmp_path, [active(count=6, simulation=work)], act=stop_at_once)
+    assert outcome.reasons == (StopReason.STOPPED,)
+    assert outcome.under_way == ""
+
+
+def test_sessions_follow_one_another(tmp_path):
+    for _ in range(12):
+        outcome = run_campaign(tmp_path, [active("a", count=6), active("b"), uq(max_iterations=1)])
+        assert outcome.reasons == (StopReason.MAX_ITER_REACHED,) * 3
 
 
 def left_running(words):
@@ -241,7 +268,7 @@ def test_functions_run_in_the_ranks_of_their_group(tmp_path):
     assert {result.rank for result in results} <= LEARNERS_RANKS
 
 
-@pytest.mark.parametrize("name", ["return_object", "no_such_function"])
+@pytest.mark.parametrize("name", ["return_object", "no_such_function", "interrupt"])
 def test_what_a_function_must_not_do_is_told(tmp_path, name):
     outcome = run_campaign(tmp_path, [active(simulation=Function(f"user_functions:{name}"))])
     assert outcome.reasons == (StopReason.ERROR,)

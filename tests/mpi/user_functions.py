@@ -50,3 +50,7 @@ def where(seed, workdir, selection=None):
 
 def return_object():
     return object()
+
+
+def interrupt():
+    raise KeyboardInterrupt

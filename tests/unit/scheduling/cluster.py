@@ -108,8 +108,10 @@ class Cluster:
                             borrower, self.dispatchers[borrower].borrow(rank, leader, functions)
                         )
                     )
-                case GiveBack(rank, owner):
-                    self.events.append(lambda rank=rank, owner=owner: self.take_back(owner, leader, rank))
+                case GiveBack(rank, owner, used):
+                    self.events.append(
+                        lambda rank=rank, owner=owner, used=used: self.take_back(owner, leader, rank, used)
+                    )
                 case Recall(rank, borrower):
                     self.events.append(
                         lambda rank=rank, borrower=borrower: self.obey(
@@ -117,8 +119,8 @@ class Cluster:
                         )
                     )
 
-    def take_back(self, owner: int, borrower: int, rank: int) -> None:
-        self.ask(self.lending.returned(owner, borrower))
+    def take_back(self, owner: int, borrower: int, rank: int, used: bool) -> None:
+        self.ask(self.lending.returned(owner, borrower, used))
         self.obey(owner, self.dispatchers[owner].take_back(rank))
 
     def end_now(self, task: TaskId) -> None:

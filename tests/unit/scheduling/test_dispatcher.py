@@ -46,7 +46,17 @@ def test_learners_of_one_group_take_turns():
     cluster.submit(1, calls("a", 3))
     cluster.submit(1, calls("b", 3))
     cluster.run()
-    assert [entry[3].learner for entry in cluster.ran] == ["a", "b", "a", "b", "a", "b"]
+    assert [entry[3].learner for entry in cluster.ran] == ["a", "a", "b", "a", "b", "b"]
+
+
+def test_short_learners_do_not_starve_a_long_one():
+    cluster = Cluster({1: (1,)}, lambda *_: 1.0)
+    cluster.submit(1, calls("long", 5))
+    for number in range(30):
+        cluster.submit(1, calls(f"short-{number % 3}", 1, stage=f"stage{number}"))
+        cluster.run(until=cluster.now + 1.0)
+    done = [entry[3].learner for entry in cluster.ran[:24]]
+    assert done.count("long") == 5
 
 
 def test_a_failed_attempt_is_repeated_as_often_as_the_task_allows():
@@ -107,6 +117,35 @@ def test_the_coordinator_s_rank_runs_executables_but_no_functions():
     cluster.run()
     assert {entry[3].learner for entry in cluster.ran if entry[2] == 0} == {"a"}
     assert len(cluster.ran) == 8
+
+
+def test_executables_behind_functions_reach_the_coordinator_s_rank():
+    cluster = Cluster({1: (1,), 0: (0,)}, lambda *_: 1.0, without_functions=(0,))
+    cluster.submit(1, calls("a", 3, Function("module:name"), stage="first") + calls("a", 3))
+    cluster.run()
+    assert [entry[3].stage for entry in cluster.ran if entry[2] == 0] == ["simulation"] * 3
+
+
+def test_a_rank_that_is_of_no_use_is_not_lent_again_and_again():
+    cluster = Cluster({1: (1,), 0: (0,)}, lambda *_: 1.0, without_functions=(0,))
+    cluster.submit(1, calls("a", 1) + calls("a", 20, Function("module:name"), stage="functions"))
+    cluster.run()
+    assert cluster.loans <= 2
+
+
+def test_what_one_event_costs_does_not_grow_with_the_number_of_groups_and_tasks():
+    groups = {leader: (leader,) for leader in range(1, 2001)}
+    cluster = Cluster(groups, lambda *_: 1.0)
+    cluster.submit(1, calls("a", 20_000))
+    cluster.run()
+    assert len(cluster.ran) == 20_000
+    assert cluster.now == 10.0
+    stage = calls("b", 20_000, stage="more")
+    cluster.submit(1, stage)
+    cluster.run(until=cluster.now)
+    cluster.cancel(1, [call.id for call in reversed(stage)])
+    cluster.run()
+    assert len(cluster.dropped) == 18_000
 
 
 @pytest.mark.parametrize("seed", range(20))
