@@ -10,7 +10,7 @@ import pytest
 
 from rose_mpi.errors import HelperError
 from rose_mpi.execution.helper_client import Helper
-from tests.unit.execution.support import Runner
+from tests.unit.execution.support import Runner, eventually, marked
 
 
 def descriptors(pid: int) -> int:
@@ -185,6 +185,15 @@ def test_killed_helper_is_told(runner):
         runner.wait()
     with pytest.raises(HelperError):
         runner.start("late", "/bin/true")
+
+
+def test_tasks_do_not_outlive_a_killed_helper(runner, run_name):
+    runner.start("lost#0", "/bin/sh", "-c", "sleep 300 & sleep 300", ROSE_TASK="lost")
+    assert eventually(lambda: len(marked(run_name)) == 4)
+    os.kill(runner.helper.pid, signal.SIGKILL)
+    with pytest.raises(HelperError):
+        runner.wait()
+    assert eventually(lambda: not marked(run_name))
 
 
 def test_helper_ignores_the_terminal_and_the_scheduler(runner):
