@@ -16,18 +16,27 @@ fail() {
 
 # prepare EXTRA: makes the environment on first use, and sets `mpirun` and `mpi_options`.
 prepare() {
-    stamp=$venv/installed-$1
-    wanted=$(cksum <"$repo/pyproject.toml")/$repo/${ROSE_MPI:-}/$(command -v mpirun || true)
-    if ! { [ -r "$stamp" ] && [ -x "$python" ] && [ "$(cat "$stamp")" = "$wanted" ]; }; then
-        make_venv
-        install -e "$repo[$1]"
-        choose_mpi
-        echo "$wanted" >"$stamp"
-    fi
+    unless_done "$1" "$(cksum <"$repo/pyproject.toml")/$repo" install_package "$1"
+    unless_done mpi "${ROSE_MPI:-}/$(command -v mpirun)/$(root_is_refused && echo root)" choose_mpi
     mpirun=$(cat "$venv/mpirun")
     PATH=$venv/bin:$PATH
     export PATH
     use_mpi
+}
+
+# unless_done NAME STATE COMMAND...: runs COMMAND, unless it was done here for this very STATE.
+unless_done() {
+    stamp=$venv/done-$1
+    state=$2
+    shift 2
+    [ -x "$python" ] && [ -r "$stamp" ] && [ "$(cat "$stamp")" = "$state" ] && return
+    "$@"
+    echo "$state" >"$stamp"
+}
+
+install_package() {
+    make_venv
+    install -e "$repo[$1]"
 }
 
 make_venv() {
