@@ -66,7 +66,7 @@ class LearnerLoop:
 
     def _state(self, stages: Stages, started: float) -> IterationState:
         scores = stages.scores
-        metrics = dict(self._memory.metrics)
+        metrics = self._memory.metrics
         return IterationState(
             learner=self.spec.name,
             iteration=stages.iteration,

@@ -21,14 +21,12 @@ class Memory:
         Sorted indices of all candidates chosen so far. int64 ``[n]``
     selection:
         Path of the ``.npz`` with the latest selection; ``None`` before the first.
-    metrics:
-        The last metric of each model.
     """
 
     def __init__(self, models: Sequence[str], criterion: Criterion | None) -> None:
         self.queried: NDArray[np.int64] = np.empty(0, np.int64)
         self.selection: str | None = None
-        self.metrics: dict[str, float] = {}
+        self._metrics: dict[str, float] = {}
         self._models = tuple(models)
         self._criterion = criterion
         self._met: set[str] = set()
@@ -38,9 +36,14 @@ class Memory:
         """The models that have not met their criterion yet, so that they go on training."""
         return tuple(model for model in self._models if model not in self._met)
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last metric of each model that has one, in the order of the models."""
+        return {model: self._metrics[model] for model in self._models if model in self._metrics}
+
     def remember_metric(self, model: str, metric: float) -> None:
         """Keep a model's metric, and that it met the criterion, from then on."""
-        self.metrics[model] = metric
+        self._metrics[model] = metric
         criterion = self._criterion
         if criterion and compare(metric, criterion.operator, criterion.threshold):
             self._met.add(model)

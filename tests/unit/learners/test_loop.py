@@ -258,3 +258,21 @@ def test_an_unusable_own_selection_is_an_error(value):
     spec = replace(uq(criterion=None, uncertainty=step()), uncertainty=Uncertainty("u", "", 0))
     with pytest.raises(ResultError, match=r"u\.0\.uncertainty\.0"):
         run(spec, FakeExecutor({"uncertainty": value}))
+
+
+def test_the_order_in_which_models_end_changes_no_bit():
+    metrics = {"m": 0.1, "n": 0.2, "o": 0.3}
+
+    class Uneven(FakeExecutor):
+        def __init__(self, slow):
+            super().__init__({"criterion": lambda call: metrics[call.id.model]})
+            self.slow = slow
+
+        async def run_stage(self, calls):
+            await asyncio.sleep(0.02 * self.slow.index(calls[0].id.model) if calls[0].id.model else 0)
+            return await super().run_stage(calls)
+
+    spec = uq(max_iterations=1, models=("m", "n", "o"))
+    first, second = (run(spec, Uneven(slow))[0][0] for slow in ("mno", "nom"))
+    assert first.metric == second.metric == (0.1 + 0.2 + 0.3) / 3
+    assert list(first.model_metric) == list(second.model_metric) == ["m", "n", "o"]
