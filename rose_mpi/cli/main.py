@@ -8,12 +8,16 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from rose_mpi import __version__
 from rose_mpi.cli.exit_codes import ExitCode
+from rose_mpi.cli.telling import tell
 from rose_mpi.config.nearest import nearest
 from rose_mpi.errors import UsageError
 
@@ -94,10 +98,7 @@ def check(config: str, overrides: tuple[str, ...]) -> None:
     """Check a configuration and show what it would run; needs no MPI."""
     from rose_mpi.cli.check import check as check_config  # noqa: PLC0415
 
-    try:
-        check_config(config, overrides)
-    except UsageError as error:
-        raise _WrongConfig(str(error)) from None
+    check_config(config, overrides)
 
 
 def main() -> None:
@@ -110,10 +111,12 @@ def main() -> None:
     except click.Abort:
         sys.exit(_INTERRUPTED)
     except click.ClickException as error:
-        _tell_once(error)
+        _end_once(error.show, error.exit_code)
+    except UsageError as error:
+        _end_once(partial(tell, error), ExitCode.USAGE)
 
 
-def _tell_once(error: click.ClickException) -> None:
+def _end_once(say: Callable[[], None], code: int) -> NoReturn:
     """Tell a wrong usage, on the first of the ranks alone, and end with its exit code.
 
     The other ranks end with 0, because a launcher kills the first one as soon as another fails.
@@ -121,8 +124,8 @@ def _tell_once(error: click.ClickException) -> None:
     rank = next((os.environ[name] for name in _RANK_VARIABLES if name in os.environ), "0")
     if rank != "0":
         sys.exit(0)
-    error.show()
-    sys.exit(error.exit_code)
+    say()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

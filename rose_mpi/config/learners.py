@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from rose_mpi.config import scripts
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layer, Layers
-from rose_mpi.config.models import ConfigTable, CriterionTable, LearnerTable, Table
+from rose_mpi.config.models import ConfigTable, CriterionTable, LearnerTable, Table, TasksTable
 from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.places import KeyPath
 from rose_mpi.config.steps import WORK, StepBuilder
-from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, LearnerSpec, Step, Uncertainty
+from rose_mpi.config.uncertainty import UncertaintyBuilder
+from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, LearnerSpec, Step
 from rose_mpi.metrics import OPERATORS, STANDARD_OPERATORS
-from rose_mpi.uq.registry import METRICS, RANDOM, Metric
 
 _STEPS: Final = {
     LearnerKind.ACTIVE: ("simulation", "training", "active_learn", "criterion"),
@@ -59,9 +58,11 @@ class _Builder:
 
     def build(self, number: int, table: LearnerTable) -> Iterator[LearnerSpec]:
         """One learner, or as many as ``repeat`` says."""
+        learner = _Learner(self, number, table)
         if self.faults.explained(("learners", number, "kind")):
+            learner.check_tasks()
             return
-        spec = _Learner(self, number, table).spec()
+        spec = learner.spec()
         for name in names_of(table):
             yield replace(spec, name=name)
 
@@ -127,7 +128,9 @@ class _Learner:
         steps = self._steps()
         uncertain = self.kind is LearnerKind.UQ
         criterion = self._criterion("criterion" in steps)
-        uncertainty = self._uncertainty("uncertainty" in steps) if uncertain else None
+        layers = self._layers("uncertainty", self.config.uncertainty, ("uncertainty",))
+        builder = UncertaintyBuilder(self.root, self.faults)
+        uncertainty = builder.build(layers, has_task="uncertainty" in steps) if uncertain else None
         spec = LearnerSpec(
             name=self.table.name or "",
             kind=self.kind,
@@ -143,6 +146,14 @@ class _Learner:
             self._check_unused_tables()
         return spec
 
+    def check_tasks(self) -> None:
+        """Find the faults of all tasks, where it is not known which of them the learner has."""
+        for name in TasksTable.model_fields:
+            self.step_builder.build(name, self._task_layers(name))
+
+    def _task_layers(self, name: str) -> Layers:
+        return self._layers(name, getattr(self.config.tasks, name), ("tasks", name))
+
     def _layers(self, name: str, default: Table | None, default_path: KeyPath) -> Layers:
         own: Table | None = getattr(self.table, name)
         return Layers(Layer(own, (*self.path, name)), Layer(default, default_path))
@@ -150,7 +161,7 @@ class _Learner:
     def _steps(self) -> dict[str, Step]:
         steps: dict[str, Step] = {}
         for name in _STEPS[self.kind]:
-            layers = self._layers(name, getattr(self.config.tasks, name), ("tasks", name))
+            layers = self._task_layers(name)
             if name in _REQUIRED[self.kind] and layers.default.table is None and not layers.states_any(WORK):
                 message = f"is missing: a learner of kind '{self.kind}' needs it"
                 self.faults.add(layers.default.path, message, layers.own.path)
@@ -195,83 +206,6 @@ class _Learner:
             )
             self.faults.add(layers.path("metric"), message, layers.path("operator"))
         return STANDARD_OPERATORS.get(metric, ">")
-
-    def _uncertainty(self, has_task: bool) -> Uncertainty | None:
-        layers = self._layers("uncertainty", self.config.uncertainty, ("uncertainty",))
-        for key in ("metric",) if has_task else ("metric", "query_size"):
-            if not layers.states(key):
-                self.faults.add(layers.path(key), "is missing: a learner of kind 'uq' needs it")
-        name: str = layers.get("metric", "")
-        if has_task:
-            return self._measured_by_task(layers, name)
-        if name not in METRICS:
-            hint = did_you_mean(name, METRICS) or f"; there are {', '.join(METRICS)}"
-            self.faults.add(layers.path("metric"), f"no metric is called {name!r}{hint}")
-            return None
-        metric = METRICS[name]
-        return Uncertainty(
-            metric=name,
-            task_type=self._task_type(layers, metric),
-            query_size=layers.get("query_size", 1),
-            threshold=self._uncertainty_threshold(layers, metric),
-            targets=self._targets(layers, metric),
-            changing_pool=layers.get("pool") == "changing",
-        )
-
-    def _measured_by_task(self, layers: Layers, metric: str) -> Uncertainty:
-        """The user's own task scores and chooses; any name will do for what it measures."""
-        for key in ("task_type", "targets", "pool"):
-            if layers.states(key):
-                message = "has no effect: the uncertainty task scores and chooses by itself"
-                self.faults.add(layers.path(key), message)
-        size = layers.get("query_size")
-        if isinstance(size, float):
-            message = "must be a whole number here: rose-mpi does not see the pool of an uncertainty task"
-            self.faults.add(layers.path("query_size"), message)
-        return Uncertainty(metric, "", size or 0, layers.get("threshold"))
-
-    def _task_type(self, layers: Layers, metric: Metric) -> str:
-        stated: str | None = layers.get("task_type")
-        if stated is not None:
-            if stated not in metric.task_types:
-                fitting = " or ".join(map(repr, metric.task_types))
-                message = f"{metric.name!r} is for {fitting}, not for {stated!r}"
-                self.faults.add(layers.path("task_type"), message)
-            return stated
-        default = METRICS.get(layers.default.get("metric") or "")
-        candidates = [m for m in (metric, default) if m is not None and len(m.task_types) == 1]
-        if not candidates:
-            choices = " or ".join(map(repr, metric.task_types))
-            message = f"is missing: {metric.name!r} fits {choices} predictions"
-            self.faults.add(layers.path("task_type"), message)
-            return metric.task_types[0]
-        return candidates[0].task_types[0]
-
-    def _uncertainty_threshold(self, layers: Layers, metric: Metric) -> float | None:
-        """The threshold; random scores say nothing of certainty, so they do not inherit one."""
-        if metric.name != RANDOM:
-            threshold: float | None = layers.get("threshold")
-            return threshold
-        stated = next(
-            (layer for layer in (layers.own, layers.default) if layer.states("metric")), layers.default
-        )
-        if stated.states("threshold"):
-            self.faults.add((*stated.path, "threshold"), "has no effect on the metric 'random'")
-        return None
-
-    def _targets(self, layers: Layers, metric: Metric) -> str | None:
-        targets: str | None = layers.get("targets")
-        if not metric.needs_targets:
-            return None
-        if targets is None:
-            message = f"is missing: {metric.name!r} compares with true values, a .npy file"
-            self.faults.add(layers.path("targets"), message)
-            return None
-        if not targets.endswith(".npy"):
-            self.faults.add(layers.path("targets"), f"must be a .npy file, not {targets!r}")
-        for message in scripts.file_faults(targets, self.root):
-            self.faults.add(layers.path("targets"), message)
-        return str(self.root / targets)
 
     def _ensemble(self) -> Ensemble:
         layers = self._layers("ensemble", self.config.ensemble, ("ensemble",))

@@ -60,7 +60,7 @@ def test_check_tells_all_faults(project):
     done = rose_mpi("check", "config.toml", cwd=project.folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        "Error: config.toml has 2 faults:",
+        "rose-mpi: config.toml has 2 faults:",
         "  line 4, run.sed: unknown key 'sed'; did you mean 'seed'?",
         "  line 17, tasks.training.command: missing script"
         f" '{project.folder}/trian.py'; did you mean 'train.py'?",

@@ -444,3 +444,9 @@ def test_modules_are_found_without_being_imported(project):
     assert "no module 'pack.iner'" in project.faults(text.replace("pack.inner", "pack.iner"))[0][2]
     project.load(text.replace("pack.inner:anything", "math:sqrt"))
     project.load(text.replace("pack.inner:anything", "json.decoder:JSONDecoder"))
+
+
+def test_a_wrong_kind_hides_no_missing_script(project):
+    text = ACTIVE.replace("train.py", "trian.py") + '[[learners]]\nname = "a"\nkind = "activ"\n'
+    places = {place for _, place, _ in project.faults(text)}
+    assert places == {"learners[0].kind", "tasks.training.command"}
