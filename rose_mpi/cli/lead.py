@@ -16,8 +16,9 @@ from rose_mpi.cli.summary import print_summary
 from rose_mpi.cli.telling import tell
 from rose_mpi.config.load import load_config
 from rose_mpi.config.run_config import RunConfig
-from rose_mpi.errors import RoseError, UsageError
+from rose_mpi.errors import RoseError, ScoreError, UsageError
 from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus, StopReason
+from rose_mpi.execution.user_metrics import load_user_metrics
 from rose_mpi.layout import Layout
 from rose_mpi.learners.campaign import Campaign
 from rose_mpi.learners.executor import Executor
@@ -72,8 +73,10 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
         for observer in observers:
             observer(event)
 
+    settings = _settings(config, layout)
+    _load_metrics(settings)
     executor = session.begin(
-        _settings(config, layout),
+        settings,
         dedicated=config.dedicated_coordinator,
         ranks_per_learner=config.ranks_per_learner,
         observe=observe,
@@ -96,6 +99,13 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
     if status is RunStatus.STOPPED:
         tell(f"stopped early; what was finished is in {layout.results}")
     return _CODES[status], under_way
+
+
+def _load_metrics(settings: Settings) -> None:
+    try:
+        load_user_metrics(settings.metrics, settings.root)
+    except ScoreError as error:
+        raise UsageError(str(error)) from error
 
 
 async def _learn(

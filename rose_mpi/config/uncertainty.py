@@ -9,6 +9,7 @@ from rose_mpi.config import scripts
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layers
 from rose_mpi.config.nearest import did_you_mean
+from rose_mpi.config.values import REFERENCE
 from rose_mpi.learners.spec import Uncertainty
 from rose_mpi.uq.registry import METRICS, RANDOM, Metric
 
@@ -36,6 +37,8 @@ class UncertaintyBuilder:
         name: str = layers.get("metric", "")
         if has_task:
             return self._measured_by_task(layers, name)
+        if ":" in name:
+            return self._measured_by_function(layers, name)
         if name not in METRICS:
             hint = did_you_mean(name, METRICS) or f"; there are {', '.join(METRICS)}"
             self.faults.add(layers.path("metric"), f"no metric is called {name!r}{hint}")
@@ -61,6 +64,25 @@ class UncertaintyBuilder:
             message = "must be a whole number here: rose-mpi does not see the pool of an uncertainty task"
             self.faults.add(layers.path("query_size"), message)
         return Uncertainty(metric, "", size or 0, layers.get("threshold"))
+
+    def _measured_by_function(self, layers: Layers, reference: str) -> Uncertainty:
+        """A metric of the user's own, which every rank calls on its share of the candidates."""
+        if not REFERENCE.fullmatch(reference):
+            self.faults.add(layers.path("metric"), f'must be "module:function", not {reference!r}')
+        else:
+            for message in scripts.function_faults(reference, self.root):
+                self.faults.add(layers.path("metric"), message)
+        if not layers.states("task_type"):
+            message = f"is missing: it must say what predictions {reference!r} is for"
+            self.faults.add(layers.path("task_type"), message)
+        return Uncertainty(
+            metric=reference,
+            task_type=layers.get("task_type", ""),
+            query_size=layers.get("query_size", 1),
+            threshold=layers.get("threshold"),
+            targets=self._targets_file(layers) if layers.states("targets") else None,
+            changing_pool=layers.get("pool") == "changing",
+        )
 
     def _task_type(self, layers: Layers, metric: Metric) -> str:
         stated: str | None = layers.get("task_type")
@@ -99,6 +121,10 @@ class UncertaintyBuilder:
             message = f"is missing: {metric.name!r} compares with true values, a .npy file"
             self.faults.add(layers.path("targets"), message)
             return None
+        return self._targets_file(layers)
+
+    def _targets_file(self, layers: Layers) -> str:
+        targets: str = layers.get("targets")
         if not targets.endswith(".npy"):
             self.faults.add(layers.path("targets"), f"must be a .npy file, not {targets!r}")
         for message in scripts.file_faults(targets, self.root):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 from rose_mpi.config.expressions import evaluate
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-_REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?")
 _UNIT_SECONDS: Final = (86400, 3600, 60, 1)
 _LONGEST_DURATION: Final = 1e9
@@ -130,7 +130,7 @@ def _no_gpu(value: int) -> int:
 
 
 def _reference(value: str) -> str:
-    if not _REFERENCE.fullmatch(value):
+    if not REFERENCE.fullmatch(value):
         raise ValueError(f"must be 'module:function', not {value!r}")
     return value
 

@@ -36,7 +36,7 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
     """
     work = call.work
     assert isinstance(work, Function)
-    function = _resolve(work.reference, context.root)
+    function = resolve(work.reference, context.root)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C
@@ -106,7 +106,14 @@ def _checked(value: Any, expects: Expects) -> Any:
     return plain_value(value)
 
 
-def _resolve(reference: str, root: str) -> Callable[..., Any]:
+def resolve(reference: str, root: str) -> Callable[..., Any]:
+    """The function called ``"module:name"``; its module is looked for in ``root`` first.
+
+    Raises
+    ------
+    TaskError
+        If module or function do not exist.
+    """
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise TaskError(f'{reference!r} names no function; write "module:function"')

@@ -108,7 +108,7 @@ class Node:
             kernels_ready=self._kernels.wait,
         )
         if settings.metrics and self._serves_learners:
-            self._kernels.start(settings.metrics)
+            self._kernels.start(settings.metrics, settings.root)
 
     @property
     def _serves_learners(self) -> bool:

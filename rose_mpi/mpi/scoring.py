@@ -110,7 +110,7 @@ class ScoreMember:
     arrays:
         Predictions that functions left on this rank, by key; each is scored once and then let go.
     kernels_ready:
-        Waits until the kernels are compiled.
+        Waits until the metrics are imported and compiled.
     """
 
     def __init__(
@@ -143,12 +143,12 @@ class ScoreMember:
 
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
         try:
+            self._kernels_ready()
             opened = self._open(message)
             shapes = tuple((position, array.shape) for position, array in opened.predictions.items())
             ready = ScoreReady(message.number, shapes, "")
         except ScoreError as error:
             opened, ready = _Opened({}, None), ScoreReady(message.number, (), str(error))
-        self._kernels_ready()
         self._reply(leader, ready)
         if gate.wait():
             self._reply(leader, self._entered(message, opened))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -102,6 +102,17 @@ def register_uq(
         return function
 
     return register
+
+
+def adopt_metric(reference: str, function: Callable[..., Any]) -> None:
+    """Make a user's function known by its reference ``"module:name"`` too.
+
+    What it said of itself with :func:`register_uq` holds; without that, larger scores are more uncertain and
+    any predictions will do.
+    """
+    registered = (metric for metric in UQ_REGISTRY.values() if metric.function is function)
+    metric = next(registered, Metric(reference, TASK_TYPES, function=function))
+    UQ_REGISTRY[reference] = replace(metric, name=reference)
 
 
 def find_metric(name: str) -> Metric:

@@ -213,6 +213,22 @@ def test_the_user_s_own_uncertainty_task_chooses_for_the_tasks_that_follow(tmp_p
     assert [state.uncertainty for state in outcome.states("u")] == [0.5] * 3
 
 
+def test_a_metric_of_the_user_s_own_is_called_on_every_rank_s_share(tmp_path):
+    metric = "user_functions:least_confidence"
+    outcome = run_campaign(tmp_path, [uq(metric=metric, max_iterations=1)], metrics=[metric])
+    mean = np.mean([probabilities(model, index, 0) for model in MODELS for index in range(2)], axis=0)
+    (state,) = outcome.states("u")
+    assert list(state.selected) == np.argsort(mean.max(axis=1), kind="stable")[:7].tolist()
+
+
+@pytest.mark.parametrize("name", ["broken_metric", "no_such_metric"])
+def test_a_fault_of_the_user_s_own_metric_ends_its_learner(tmp_path, name):
+    metric = f"user_functions:{name}"
+    outcome = run_campaign(tmp_path, [uq(metric=metric), active("other")], metrics=[metric])
+    assert outcome.reasons == (StopReason.ERROR, StopReason.MAX_ITER_REACHED)
+    assert "a fault of the metric" in outcome.error("u") or "no_such_metric" in outcome.error("u")
+
+
 def test_the_random_baseline_is_the_same_on_any_number_of_ranks(tmp_path):
     outcome = run_campaign(tmp_path, [uq(metric="random", query_size=5)])
     for state in outcome.states("u"):

@@ -54,3 +54,11 @@ def return_object():
 
 def interrupt():
     raise KeyboardInterrupt
+
+
+def least_confidence(scorer, predictions):
+    return 1.0 - predictions.mean(axis=0).max(axis=1)
+
+
+def broken_metric(scorer, predictions):
+    raise ZeroDivisionError("a fault of the metric")

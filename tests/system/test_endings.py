@@ -46,6 +46,16 @@ def config(tmp_path):
     return write
 
 
+@pytest.fixture
+def endless(config):
+    """A configuration whose simulation is a function that says that it began, and never ends."""
+    path = config('function = "endless:endless"', count=1)
+    path.with_name("endless.py").write_text(
+        "import pathlib, time\n\ndef endless():\n    pathlib.Path('began').touch()\n    time.sleep(300)\n"
+    )
+    return path
+
+
 class Run:
     """A run in the background; ends what is left of it on exit."""
 
@@ -138,7 +148,9 @@ def test_a_signal_to_the_launcher_ends_all_ranks_in_order(config):
         code, _, errors = run.wait()
         assert code == 75, errors
         assert run.nothing_left()
-    assert read_results(path.with_name("results.h5")).status == "stopped"
+    record = read_results(path.with_name("results.h5"))
+    assert record.status == "stopped"
+    assert [task.status for task in record.tasks] == ["cancelled"] * 3
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2])
@@ -152,27 +164,19 @@ def test_a_signal_to_any_rank_ends_all_in_order(config, rank):
         assert run.nothing_left()
 
 
-def test_a_function_that_never_ends_does_not_hold_up_a_stop(config):
-    path = config('function = "endless:endless"', count=1)
-    path.with_name("endless.py").write_text(
-        "import pathlib, time\n\ndef endless():\n    pathlib.Path('began').touch()\n    time.sleep(300)\n"
-    )
-    with Run(2, path) as run:
-        assert eventually(path.with_name("began").exists, 30)
+def test_a_function_that_never_ends_does_not_hold_up_a_stop(endless):
+    with Run(2, endless) as run:
+        assert eventually(endless.with_name("began").exists, 30)
         run.process.send_signal(signal.SIGUSR1)
         code, _, errors = run.wait()
         assert code == 75, errors
         assert run.nothing_left()
-    assert read_results(path.with_name("results.h5")).status == "stopped"
+    assert read_results(endless.with_name("results.h5")).status == "stopped"
 
 
-def test_the_second_request_ends_at_once(config):
-    path = config('function = "endless:endless"', count=1)
-    path.with_name("endless.py").write_text(
-        "import pathlib, time\n\ndef endless():\n    pathlib.Path('began').touch()\n    time.sleep(300)\n"
-    )
-    with Run(0, path) as run:
-        assert eventually(path.with_name("began").exists, 30)
+def test_the_second_request_ends_at_once(endless):
+    with Run(0, endless) as run:
+        assert eventually(endless.with_name("began").exists, 30)
         run.process.send_signal(signal.SIGINT)
         time.sleep(1)
         run.process.send_signal(signal.SIGINT)
@@ -254,3 +258,26 @@ def test_a_launcher_that_does_not_fit_the_mpi_library_is_refused(config):
     assert outcome.returncode == 2
     assert "started 3 processes" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_a_metric_that_cannot_be_imported_is_told_before_anything_runs(config):
+    learners = """
+[tasks.prediction]
+command = "/bin/true"
+[uncertainty]
+metric = "mine:metric"
+task_type = "regression"
+query_size = 1
+[ensemble]
+models = ["m"]
+[[learners]]
+name = "a"
+"""
+    path = config('command = "/bin/true"', learners)
+    path.with_name("mine.py").write_text(
+        "import nothing_of_this_name\n\n\ndef metric(s, p):\n    return p[0]\n"
+    )
+    outcome = run_rose_mpi(2, path, cwd=path.parent, timeout=60)
+    assert outcome.code == 2, outcome
+    assert outcome.errors.count("ModuleNotFoundError: No module named 'nothing_of_this_name'") == 1
+    assert not path.with_name("results.h5").exists()

@@ -248,3 +248,31 @@ def test_the_recorded_text_tells_what_the_command_line_changed(project):
         f"{UQ.rstrip()}\n\n# On the command line:\n#   --set run.seed=3\n#   --set engine.tasks_per_rank=2\n"
         "#   --output x.h5\n#   --max-iter 4\n"
     )
+
+
+OWN_METRIC = UQ.replace('metric = "predictive_entropy"', 'metric = "mymodule:predict"')
+
+
+def test_a_metric_of_the_user_s_own(project):
+    entropy, random = project.load(OWN_METRIC).learners
+    assert entropy.uncertainty == Uncertainty("mymodule:predict", "classification", 20, 0.05)
+    assert random.uncertainty == Uncertainty("random", "classification", 20, None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("mymodule:predikt", "did you mean 'predict'?"),
+        ("mymodul:predict", "did you mean 'mymodule'?"),
+        ("my module:x", "module:function"),
+    ],
+)
+def test_a_metric_that_does_not_exist_is_told(project, metric, said):
+    faults = project.faults(UQ.replace('metric = "predictive_entropy"', f'metric = "{metric}"'))
+    assert [place for _, place, _ in faults] == ["uncertainty.metric"]
+    assert said in faults[0][2]
+
+
+def test_a_metric_of_the_user_s_own_needs_a_task_type(project):
+    faults = project.faults(OWN_METRIC.replace('task_type = "classification"\n', ""))
+    assert {place for _, place, _ in faults} == {"uncertainty.task_type"}
