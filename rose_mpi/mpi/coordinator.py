@@ -154,7 +154,7 @@ class Coordinator:
 
     def loan_returned(self, owner: int, message: LoanReturned) -> None:
         """A group has its rank back."""
-        self._ask(self._lending.returned(owner, message.borrower, message.used))
+        self._ask(self._lending.returned(owner, message.borrower, message.unsuited))
 
     def score_ended(self, message: ScoreEnded) -> None:
         """An ensemble was scored, or could not be."""

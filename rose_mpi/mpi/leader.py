@@ -74,7 +74,7 @@ class Leader:
 
     def loan_over(self, message: LoanOver) -> None:
         """A lent rank came back."""
-        self._channel.send(COORDINATOR, LoanReturned(self._lent_to.pop(message.rank), message.used))
+        self._channel.send(COORDINATOR, LoanReturned(self._lent_to.pop(message.rank), message.unsuited))
         self._carry_out(self._dispatcher.take_back(message.rank))
 
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
@@ -108,7 +108,7 @@ class Leader:
 
     @_act.register
     def _(self, back: GiveBack) -> None:
-        self._channel.send(back.owner, LoanOver(back.rank, back.used))
+        self._channel.send(back.owner, LoanOver(back.rank, back.unsuited))
 
     @_act.register
     def _(self, recall: Recall) -> None:

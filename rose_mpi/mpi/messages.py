@@ -155,18 +155,18 @@ class RecallLoan:
 
 @dataclass(frozen=True, slots=True)
 class LoanOver:
-    """Your ``rank`` is yours again, and whether it was of use. To its owner."""
+    """Your ``rank`` is yours again; ``unsuited`` if it may not run what waits here. To its owner."""
 
     rank: int
-    used: bool
+    unsuited: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LoanReturned:
-    """My rank came back from ``borrower``, and whether it was of use. To the coordinator."""
+    """My rank came back from ``borrower``, unsuited or not. To the coordinator."""
 
     borrower: int
-    used: bool
+    unsuited: bool
 
 
 @dataclass(frozen=True, slots=True)

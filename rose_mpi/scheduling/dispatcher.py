@@ -47,11 +47,11 @@ class Lend:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Return a borrowed ``rank`` to its ``owner``, having used it or not."""
+    """Return a borrowed ``rank`` to its ``owner``; ``unsuited`` if it may not run what waits."""
 
     rank: int
     owner: int
-    used: bool
+    unsuited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ class _Loan:
     owner: int
     functions: bool
     recalled: bool = False
-    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +216,7 @@ class Dispatcher:
         self._free[rank] -= 1
         if not self._free[rank]:
             del self._idle[rank]
-        loan = self._borrowed.get(rank)
-        if loan:
-            loan.used = True
-        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None)
+        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=rank in self._own)
 
     def _next_for(self, rank: int) -> _Waiting | None:
         """The next task for a rank, of the learner whose turn has not come for longest."""
@@ -245,7 +241,8 @@ class Dispatcher:
             return []
         self._remove(rank)
         loan = self._borrowed.pop(rank)
-        return [GiveBack(rank, loan.owner, loan.used)]
+        unsuited = bool(self._queues) and not loan.recalled
+        return [GiveBack(rank, loan.owner, unsuited)]
 
     def _call_back(self) -> list[Instruction]:
         if not (self._queues and self._to_call_back):

@@ -40,16 +40,16 @@ class _Account:
 class Lending:
     """Counts what each group has to do and matches those that lack ranks with those that can spare one.
 
-    The counts follow from the stages sent and the results received, so groups report nothing more. A pair of
-    groups between which a loan was of no use (the tasks that wait were not for that rank) is left alone until
-    the borrower gets new tasks.
+    The counts follow from the stages sent and the results received, so groups report nothing more. Where the
+    lender's ranks are unsuited (they may not run the functions that wait) the pair is left alone until the
+    borrower gets new tasks.
     """
 
     def __init__(self) -> None:
         self._accounts: dict[int, _Account] = {}
         self._hungry: dict[int, None] = {}
         self._sparing: dict[int, None] = {}
-        self._useless: dict[int, set[int]] = {}
+        self._unsuited: dict[int, set[int]] = {}
 
     def add(self, leader: int, ranks: int, slots: int, functions: bool = True) -> None:
         """A group exists; ``functions`` says whether its ranks may run Python functions."""
@@ -61,7 +61,7 @@ class Lending:
         account = self._accounts[leader]
         account.executables_out += executables
         account.functions_out += functions
-        self._useless.pop(leader, None)
+        self._unsuited.pop(leader, None)
         return self._match(leader)
 
     def ended(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
@@ -78,12 +78,12 @@ class Lending:
         self._accounts[owner].refused = True
         return self._match(owner, borrower)
 
-    def returned(self, owner: int, borrower: int, used: bool) -> list[AskToLend]:
-        """The owner has its rank back, and it was of use or not."""
+    def returned(self, owner: int, borrower: int, unsuited: bool) -> list[AskToLend]:
+        """The owner has its rank back; ``unsuited`` if it may not run what waits at the borrower."""
         self._settle(owner, borrower)
         self._accounts[owner].refused = False
-        if not used:
-            self._useless.setdefault(borrower, set()).add(owner)
+        if unsuited:
+            self._unsuited.setdefault(borrower, set()).add(owner)
         return self._match(owner, borrower)
 
     def _settle(self, owner: int, borrower: int) -> None:
@@ -112,7 +112,7 @@ class Lending:
         return loans
 
     def _may_borrow(self, leader: int, owner: int) -> bool:
-        if leader == owner or owner in self._useless.get(leader, ()):
+        if leader == owner or owner in self._unsuited.get(leader, ()):
             return False
         return self._accounts[owner].functions or self._accounts[leader].executables_out > 0
 

@@ -108,9 +108,11 @@ class Cluster:
                             borrower, self.dispatchers[borrower].borrow(rank, leader, functions)
                         )
                     )
-                case GiveBack(rank, owner, used):
+                case GiveBack(rank, owner, unsuited):
                     self.events.append(
-                        lambda rank=rank, owner=owner, used=used: self.take_back(owner, leader, rank, used)
+                        lambda rank=rank, owner=owner, unsuited=unsuited: self.take_back(
+                            owner, leader, rank, unsuited
+                        )
                     )
                 case Recall(rank, borrower):
                     self.events.append(
@@ -119,8 +121,8 @@ class Cluster:
                         )
                     )
 
-    def take_back(self, owner: int, borrower: int, rank: int, used: bool) -> None:
-        self.ask(self.lending.returned(owner, borrower, used))
+    def take_back(self, owner: int, borrower: int, rank: int, unsuited: bool) -> None:
+        self.ask(self.lending.returned(owner, borrower, unsuited))
         self.obey(owner, self.dispatchers[owner].take_back(rank))
 
     def end_now(self, task: TaskId) -> None:
