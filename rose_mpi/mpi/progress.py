@@ -21,7 +21,7 @@ SPIN_SECONDS: Final = 2e-4
 SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
 
-LONGEST_SLEEP: Final = 0.008
+LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time of an idle rank."""
 
 SELECT_LIMIT: Final = 1024
@@ -114,7 +114,8 @@ class Progress:
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
         """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""
         if timeout and self._epoll.fileno() < SELECT_LIMIT:
-            select.select([self._epoll], [], [], timeout)
+            if not select.select([self._epoll], [], [], timeout)[0]:
+                return []
             timeout = 0.0
         return self._epoll.poll(timeout)
 
