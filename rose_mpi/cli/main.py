@@ -6,7 +6,6 @@ What a subcommand needs is imported when it runs, so that ``rose-mpi --help`` is
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -17,16 +16,12 @@ import click
 
 from rose_mpi import __version__
 from rose_mpi.cli.exit_codes import ExitCode
+from rose_mpi.cli.first_rank import is_first_rank
 from rose_mpi.cli.telling import tell
 from rose_mpi.config.nearest import nearest
 from rose_mpi.errors import UsageError
 
 _INTERRUPTED = 130
-_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
-
-
-class _WrongConfig(click.ClickException):
-    exit_code = ExitCode.USAGE
 
 
 class _Commands(click.Group):
@@ -121,8 +116,7 @@ def _end_once(say: Callable[[], None], code: int) -> NoReturn:
 
     The other ranks end with 0, because a launcher kills the first one as soon as another fails.
     """
-    rank = next((os.environ[name] for name in _RANK_VARIABLES if name in os.environ), "0")
-    if rank != "0":
+    if not is_first_rank():
         sys.exit(0)
     say()
     sys.exit(code)

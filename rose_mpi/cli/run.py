@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 
 from rose_mpi.cli.exit_codes import ExitCode
+from rose_mpi.cli.first_rank import is_first_rank
 from rose_mpi.cli.telling import tell
 from rose_mpi.errors import RoseError
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.session import serve
-from rose_mpi.mpi.world import is_first_process, join_world
+from rose_mpi.mpi.world import join_world
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
@@ -35,7 +36,7 @@ def run(
     try:
         world = join_world()
     except RoseError as error:
-        if is_first_process():
+        if is_first_rank():
             tell(error)
         return ExitCode.USAGE
     try:

@@ -11,11 +11,7 @@ from mpi4py import MPI
 
 from rose_mpi.errors import LauncherError
 
-_LAUNCHER_VARIABLES = (
-    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
-    ("PMI_SIZE", "PMI_RANK"),
-    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
-)
+_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def join_world(comm: MPI.Intracomm | None = None) -> World:
 def _refuse_singletons(size: int, environ: Mapping[str, str]) -> None:
     if size > 1 or MPI.COMM_WORLD.size > 1:
         return
-    for size_name, _ in _LAUNCHER_VARIABLES:
+    for size_name in _SIZE_VARIABLES:
         started = environ.get(size_name, "")
         if started.isdigit() and int(started) > 1:
             library = MPI.Get_library_version().split("\n")[0].strip("\0 ")
@@ -63,8 +59,3 @@ def _refuse_singletons(size: int, environ: Mapping[str, str]) -> None:
                 f"mpi4py uses {library}, which does not belong to that launcher. Use the mpirun of the same "
                 f"MPI, or choose with MPI4PY_MPIABI=openmpi or mpich; under srun give a fitting --mpi"
             )
-
-
-def is_first_process(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is the first of the launched processes, as the launcher counts them."""
-    return all(environ.get(rank_name, "0") == "0" for _, rank_name in _LAUNCHER_VARIABLES)
