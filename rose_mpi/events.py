@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
+from rose_mpi.iteration import IterationState
 from rose_mpi.tasks import TaskResult
 
 
@@ -26,40 +27,6 @@ class RunStatus(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class IterationState:
-    """What one iteration of a learner came to.
-
-    Attributes
-    ----------
-    metric:
-        The stop metric, as the mean over the models; NaN where there is none.
-    model_metric:
-        The stop metric of each model (one entry with an empty name outside ensembles).
-    uncertainty, pool_uncertainty:
-        Mean score of the selected candidates, and of all that could be selected; NaN where there is none.
-    selected, selected_score:
-        Indices of the queried candidates, best first, and their scores.
-    state:
-        Numbers that the iteration's tasks returned.
-    should_stop:
-        Whether the learner's criterion was met.
-    """
-
-    learner: str
-    iteration: int
-    started: float
-    finished: float
-    metric: float = float("nan")
-    model_metric: Mapping[str, float] = field(default_factory=dict)
-    uncertainty: float = float("nan")
-    pool_uncertainty: float = float("nan")
-    selected: tuple[int, ...] = ()
-    selected_score: tuple[float, ...] = ()
-    state: Mapping[str, float] = field(default_factory=dict)
-    should_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

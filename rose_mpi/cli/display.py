@@ -18,7 +18,8 @@ from rich.text import Text
 from rose_mpi.cli.record import LearnerRecord, Record
 from rose_mpi.cli.terminal import is_watched
 from rose_mpi.cli.wording import counted, first_line, number, reason
-from rose_mpi.events import Event, IterationFinished, IterationState, LearnerFinished, RunStarted, StopReason
+from rose_mpi.events import Event, IterationFinished, LearnerFinished, RunStarted, StopReason
+from rose_mpi.iteration import IterationState
 
 _MOST_ROWS: Final = 30
 _REFRESH_SECONDS: Final = 0.25

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from rose_mpi.events import (
     Event,
     IterationFinished,
-    IterationState,
     LearnerFinished,
     LearnerStarted,
     RunStarted,
     StopReason,
     TaskFinished,
 )
+from rose_mpi.iteration import IterationState
 from rose_mpi.ranking import Standing
 
 

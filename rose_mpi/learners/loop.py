@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 
-from rose_mpi.events import IterationState, StopReason
+from rose_mpi.events import StopReason
+from rose_mpi.iteration import IterationState
 from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.memory import Memory
 from rose_mpi.learners.recipes import RECIPES

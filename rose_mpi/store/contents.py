@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from rose_mpi.errors import StoreError
-from rose_mpi.events import IterationState, LearnerStarted, RunStarted, RunStatus, StopReason
+from rose_mpi.events import LearnerStarted, RunStarted, RunStatus, StopReason
+from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.files import read_whole
 from rose_mpi.store.state import LearnerRecord, RunRecord, TaskTable

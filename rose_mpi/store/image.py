@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rose_mpi
-from rose_mpi.events import IterationState
+from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.schema import Meaning
 from rose_mpi.store.state import LearnerRecord, RunRecord, TaskTable

@@ -17,6 +17,7 @@ from rose_mpi.events import (
     RunStarted,
     TaskFinished,
 )
+from rose_mpi.iteration import IterationState
 from rose_mpi.store.values import NOT_KEPT, text_of
 from rose_mpi.tasks import TaskResult
 
@@ -76,11 +77,16 @@ def record_of(event: Event) -> Record:
     if isinstance(event, TaskFinished):
         return _row(event.result)
     if isinstance(event, IterationFinished):
-        numbers = {_clean(key): float(number) for key, number in event.state.state.items()}
-        return IterationFinished(replace(event.state, state=numbers))
+        return IterationFinished(_kept(event.state))
     if isinstance(event, LearnerFinished):
         return replace(event, error=_clean(event.error))
     return event
+
+
+def _kept(state: IterationState) -> IterationState:
+    """The state without what other records say and what is no number."""
+    numbers = {_clean(key): float(value) for key, value in state.state.items() if _is_number(value)}
+    return replace(state, state=numbers, metric_history=(), learner_id=None, current_config=None)
 
 
 def encode(record: Record) -> bytes:
@@ -124,6 +130,10 @@ def _row(result: TaskResult) -> TaskRow:
         result.cpu_seconds,
         result.max_rss,
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _clean(text: str) -> str:

@@ -11,7 +11,6 @@ import msgspec
 
 from rose_mpi.events import (
     IterationFinished,
-    IterationState,
     LearnerFinished,
     LearnerStarted,
     RunFinished,
@@ -19,6 +18,7 @@ from rose_mpi.events import (
     RunStatus,
     StopReason,
 )
+from rose_mpi.iteration import IterationState
 from rose_mpi.store.records import Record, TaskRow
 
 TaskColumn = MutableSequence[Any]

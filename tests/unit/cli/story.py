@@ -2,7 +2,6 @@
 
 from rose_mpi.events import (
     IterationFinished,
-    IterationState,
     LearnerFinished,
     LearnerStarted,
     RunFinished,
@@ -11,6 +10,7 @@ from rose_mpi.events import (
     StopReason,
     TaskFinished,
 )
+from rose_mpi.iteration import IterationState
 from rose_mpi.tasks import TaskId, TaskResult, TaskStatus
 
 START = 1000.0

@@ -8,7 +8,6 @@ from typing import Any
 from rose_mpi.events import (
     Event,
     IterationFinished,
-    IterationState,
     LearnerFinished,
     LearnerStarted,
     RunFinished,
@@ -17,6 +16,7 @@ from rose_mpi.events import (
     StopReason,
     TaskFinished,
 )
+from rose_mpi.iteration import IterationState
 from rose_mpi.store.records import record_of
 from rose_mpi.store.state import RunRecord
 from rose_mpi.tasks import TaskId, TaskResult, TaskStatus

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 import xarray
 
-from rose_mpi.events import IterationFinished, IterationState, LearnerStarted
+from rose_mpi.events import IterationFinished, LearnerStarted
+from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.contents import read_file
 from rose_mpi.store.image import image
