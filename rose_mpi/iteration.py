@@ -82,7 +82,7 @@ class IterationState:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values; NaN becomes ``None``."""
-        own = {
+        own: dict[str, Any] = {
             "iteration": self.iteration,
             "metric_name": self.metric_name,
             "metric_value": self.metric_value,
