@@ -56,6 +56,14 @@ class LearnerStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupChanged:
+    """Other ranks serve a learner that runs; it may be told before :class:`LearnerStarted` is."""
+
+    learner: str
+    group: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFinished:
     """One attempt of a task ended."""
 
@@ -87,5 +95,13 @@ class RunFinished:
     finished: float
 
 
-Event = RunStarted | LearnerStarted | TaskFinished | IterationFinished | LearnerFinished | RunFinished
+Event = (
+    RunStarted
+    | LearnerStarted
+    | GroupChanged
+    | TaskFinished
+    | IterationFinished
+    | LearnerFinished
+    | RunFinished
+)
 Observer = Callable[[Event], None]
