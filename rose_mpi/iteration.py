@@ -65,6 +65,11 @@ class IterationState:
         """The stop metric; ``None`` where there is none."""
         return None if math.isnan(self.metric) else self.metric
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those values of the state that are finite numbers."""
+        return {name: float(value) for name, value in self.state.items() if _is_number(value)}
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in type(self).__slots__:
             raise AttributeError(name)
@@ -100,6 +105,10 @@ class IterationState:
         if not math.isnan(self.uncertainty) or ensemble["model_metric"]:
             own |= ensemble
         return {name: _json(value) for name, value in {**own, **self.state}.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _json(value: Any) -> Any:

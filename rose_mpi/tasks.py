@@ -77,11 +77,15 @@ class Function:
         ``selection`` and ``workdir`` are passed too where the function's signature names them.
     retries:
         How often a failed attempt is repeated.
+    pickled:
+        The function with its arguments, as cloudpickle's bytes of ``(function, args, kwargs)``; ``reference``
+        is its name for people then, and ``kwargs`` are not looked at.
     """
 
     reference: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
+    pickled: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -134,17 +138,27 @@ class RankArray:
 
 
 @dataclass(frozen=True, slots=True)
+class Pickled:
+    """A Python value that JSON cannot say, on its way from a rank of this job to the program that waits."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TaskResult:
     """What one attempt of a task came to; times are seconds since 1970-01-01.
 
     Attributes
     ----------
     value:
-        A JSON value, text, a :class:`FileArray` or a :class:`RankArray`; ``None`` unless ``done``.
+        A JSON value, text, a :class:`FileArray`, a :class:`RankArray` or a :class:`Pickled` value; ``None``
+        unless ``done``.
     error:
         Why the attempt failed, with the last lines of its output; empty where it did not.
     max_rss:
         Largest resident set of its processes, in bytes.
+    registered:
+        Pickled mapping of the state that a function registered; empty for none.
     """
 
     id: TaskId
@@ -161,6 +175,7 @@ class TaskResult:
     error: str = ""
     cpu_seconds: float = 0.0
     max_rss: int = 0
+    registered: bytes = b""
 
     @property
     def done(self) -> bool:

@@ -90,6 +90,7 @@ def _work(step: Step) -> str:
             return f"function {reference}"
         case Task(executable=executable):
             return executable
+    raise TypeError(f"{step.work!r} stands in no configuration")
 
 
 def _schedules(name: str, step: Step) -> Iterator[str]:

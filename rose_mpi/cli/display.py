@@ -98,7 +98,7 @@ class Display:
     def _iteration(self, state: IterationState) -> str:
         learner = self.record.learners.get(state.learner)
         values = {(learner.started.metric_name if learner else "") or "metric": state.metric}
-        values |= {"uncertainty": state.uncertainty, **state.state}
+        values |= {"uncertainty": state.uncertainty, **state.numbers}
         words = [f"{name} {number(value)}" for name, value in values.items() if not math.isnan(value)]
         queried = [f"{len(state.selected)} queried"] if state.selected else []
         return ", ".join([f"iteration {state.iteration}", *words, *queried])

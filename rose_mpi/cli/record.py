@@ -101,4 +101,4 @@ class Record:
         learner.last = state
         learner.iterations += 1
         learner.queried += len(state.selected)
-        learner.state.update(state.state)
+        learner.state.update(state.numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import resource
@@ -18,6 +19,8 @@ from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.arrays import check_prediction_type
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.folders import workdir
+from rose_mpi.execution.pickled import sendable_value, unpickled_call
+from rose_mpi.execution.registering import pickled_state, registering
 from rose_mpi.execution.values import plain_value
 from rose_mpi.tasks import Expects, Function, TaskCall, TaskResult, TaskStatus
 
@@ -27,7 +30,7 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
 
     The module is looked for in ``context.root`` first. Beside its own keyword arguments the function
     gets those of ``learner``, ``iteration``, ``index``, ``model``, ``seed``, ``selection`` and
-    ``workdir`` that its signature names.
+    ``workdir`` that its signature names. A coroutine function is run to its end.
 
     Raises
     ------
@@ -36,11 +39,11 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
     """
     work = call.work
     assert isinstance(work, Function)
-    function = resolve(work.reference, context.root)
+    function, args, given = _parts(work, context)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C
-        return function(**work.kwargs)
+        return _awaited(function(*args, **given))
     folder = workdir(call, context)
     offered = {
         "learner": call.id.learner,
@@ -51,14 +54,14 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
         "selection": call.selection,
         "workdir": str(folder),
     }
-    kwargs = {name: value for name, value in offered.items() if name in signature.parameters}
-    kwargs.update(work.kwargs)
     try:
-        signature.bind(**kwargs)
+        taken = signature.bind_partial(*args, **given).arguments
+        more = {name: offered[name] for name in signature.parameters if name in offered and name not in taken}
+        signature.bind(*args, **given, **more)
     except TypeError as error:
         raise TaskError(f"{work.reference}{signature} cannot be called: {error}") from None
     folder.mkdir(parents=True, exist_ok=True)
-    return function(**kwargs)
+    return _awaited(function(*args, **given, **more))
 
 
 def function_result(
@@ -70,9 +73,11 @@ def function_result(
     calling thread, ``max_rss`` is the rank's peak so far.
     """
     started, cpu = time.time(), time.thread_time()
-    status, value, error = TaskStatus.DONE, None, ""
+    status, value, error, registered = TaskStatus.DONE, None, "", b""
     try:
-        value = _checked(function(), call.expects)
+        with registering() as state:
+            value = _checked(function(), call)
+        registered = pickled_state(state)
     except TaskError as reason:
         status, error = TaskStatus.FAILED, str(reason)
     except BaseException as reason:  # whatever it raises is the task's failure, not the rank's
@@ -91,10 +96,25 @@ def function_result(
         error=error,
         cpu_seconds=time.thread_time() - cpu,
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        registered=registered,
     )
 
 
-def _checked(value: Any, expects: Expects) -> Any:
+def _parts(work: Function, context: RunContext) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    if work.pickled:
+        return unpickled_call(work.pickled)
+    return resolve(work.reference, context.root), (), dict(work.kwargs)
+
+
+def _awaited(value: Any) -> Any:
+    async def wait() -> Any:
+        return await value
+
+    return asyncio.run(wait()) if inspect.isawaitable(value) else value
+
+
+def _checked(value: Any, call: TaskCall) -> Any:
+    expects = call.expects
     if isinstance(value, np.ndarray) and value.ndim > 0:
         if value.dtype.hasobject:
             raise ResultError("the returned array holds Python objects; return numbers or text")
@@ -103,7 +123,8 @@ def _checked(value: Any, expects: Expects) -> Any:
         return value
     if expects is Expects.PREDICTION:
         raise ResultError(f"a prediction must return a NumPy array, not {type(value).__name__}")
-    return plain_value(value)
+    assert isinstance(call.work, Function)
+    return sendable_value(value) if call.work.pickled else plain_value(value)
 
 
 def resolve(reference: str, root: str) -> Callable[..., Any]:

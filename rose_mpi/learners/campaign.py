@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from rose_mpi.errors import RoseError
-from rose_mpi.events import IterationFinished, LearnerFinished, LearnerStarted, Observer, StopReason
+from rose_mpi.events import Observer, StopReason
 from rose_mpi.learners.executor import Executor
+from rose_mpi.learners.learner_run import LearnerRun
 from rose_mpi.learners.loop import LearnerLoop
 from rose_mpi.learners.spec import LearnerSpec
 from rose_mpi.learners.stages import AbortError
@@ -38,25 +38,16 @@ class Campaign:
         self._cancel(self._tasks)
 
     async def _learn(self, spec: LearnerSpec, group: tuple[int, ...]) -> StopReason:
-        self._observe(_started(spec, group))
-        reason, error = StopReason.ERROR, ""
-        try:
-            reason = await self._iterate(spec)
-        except AbortError as failure:
-            error = str(failure)
-            self._end_others(spec)
-        except RoseError as failure:
-            error = str(failure)
-        except asyncio.CancelledError:
-            reason = self._stop_reason or StopReason.STOPPED
-        self._observe(LearnerFinished(spec.name, reason, time.time(), error))
-        return reason
-
-    async def _iterate(self, spec: LearnerSpec) -> StopReason:
         loop = LearnerLoop(spec, self._executor)
-        async for state in loop.states():
-            self._observe(IterationFinished(state))
-        return loop.stop_reason or StopReason.STOPPED
+        run = LearnerRun(loop, self._executor, self._observe, lambda: self._stop_reason)
+        try:
+            async for _ in run.states(group):
+                pass
+        except AbortError:
+            self._end_others(spec)
+        except (RoseError, asyncio.CancelledError):
+            pass
+        return run.stop_reason or StopReason.STOPPED
 
     def _end_others(self, failed: LearnerSpec) -> None:
         pairs = zip(self._specs, self._tasks, strict=True)
@@ -67,17 +58,3 @@ class Campaign:
         """Cancel tasks after they have begun, so that each tells how it ended."""
         for task in tasks:
             asyncio.get_running_loop().call_soon(task.cancel)
-
-
-def _started(spec: LearnerSpec, group: tuple[int, ...]) -> LearnerStarted:
-    criterion = spec.criterion
-    return LearnerStarted(
-        learner=spec.name,
-        kind=spec.kind.value,
-        group=group,
-        models=spec.ensemble.models,
-        metric_name=criterion.metric if criterion else "",
-        threshold=criterion.threshold if criterion else float("nan"),
-        operator=criterion.operator if criterion else "",
-        max_iterations=spec.max_iterations or 0,
-    )

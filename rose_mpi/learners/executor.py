@@ -16,6 +16,10 @@ class Executor(Protocol):
         """Give each learner a group of ranks; returns the world ranks of each, the leader first."""
         ...
 
+    def close(self, learner: str) -> None:
+        """The learner has ended, and with it all its stages; from any thread."""
+        ...
+
     async def run_stage(self, calls: Sequence[TaskCall]) -> list[TaskResult]:
         """Run the tasks of one stage of a learner, in parallel where there is room.
 
@@ -31,6 +35,16 @@ class Executor(Protocol):
         ------
         ScoreError
             If predictions are missing, do not fit one another, or are not finite.
+        """
+        ...
+
+    async def merge_experience(self, learner: str, iteration: int) -> Mapping[str, int]:
+        """Merge the experience banks that the environments of a learner left; returns what came together.
+
+        Raises
+        ------
+        RoseError
+            If a bank cannot be read; none is lost then.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,15 @@ class Memory:
         Sorted indices of all candidates chosen so far. int64 ``[n]``
     selection:
         Path of the ``.npz`` with the latest selection; ``None`` before the first.
+    history:
+        The stop metric of each iteration that had one.
     """
 
     def __init__(self, models: Sequence[str], criterion: Criterion | None) -> None:
         self.queried: NDArray[np.int64] = np.empty(0, np.int64)
         self.selection: str | None = None
+        self.history: list[float] = []
+        self._values: dict[tuple[str, str], list[Any]] = {}
         self._metrics: dict[str, float] = {}
         self._models = tuple(models)
         self._criterion = criterion
@@ -40,6 +45,17 @@ class Memory:
     def metrics(self) -> dict[str, float]:
         """The last metric of each model that has one, in the order of the models."""
         return {model: self._metrics[model] for model in self._models if model in self._metrics}
+
+    def remember_values(self, stage: str, model: str, values: list[Any]) -> None:
+        """Keep what the tasks of a stage returned last."""
+        self._values[stage, model] = values
+
+    def values_of(self, stage: str, model: str) -> list[Any]:
+        """What a stage returned last: for this model, else for no model, else for all of them."""
+        for key in ((stage, model), (stage, "")):
+            if key in self._values:
+                return self._values[key]
+        return [value for (name, _), values in self._values.items() if name == stage for value in values]
 
     def remember_metric(self, model: str, metric: float) -> None:
         """Keep a model's metric, and that it met the criterion, from then on."""

@@ -16,8 +16,9 @@ Recipe = Callable[[Stages], Awaitable[None]]
 
 async def active(stages: Stages) -> None:
     """Simulation × n → training → active_learn → criterion."""
-    await stages.run("simulation")
-    await stages.run("training")
+    if not stages.begins_late:
+        await stages.run("simulation")
+        await stages.run("training")
     await stages.run("active_learn")
     await stages.check()
 
@@ -27,19 +28,40 @@ async def uncertainty(stages: Stages) -> None:
 
     A model that met its criterion trains no more but keeps predicting.
     """
-    await stages.run("simulation")
     learning = stages.memory.unmet
-    members = await _together(
-        _member(stages, model, model in learning) for model in stages.spec.ensemble.models
-    )
+    members: list[list[Member]] = []
+    if not stages.begins_late:
+        await stages.run("simulation")
+        members = await _together(
+            _member(stages, model, model in learning) for model in stages.spec.ensemble.models
+        )
     await stages.score([member for group in members for member in group])
     await stages.run("active_learn")
     await _together(stages.check(model) for model in learning)
 
 
+async def reinforcement(stages: Stages) -> None:
+    """Environment × n → update → test."""
+    if not stages.begins_late:
+        await stages.run("environment")
+        await stages.run("update")
+    await stages.check()
+
+
+async def experience(stages: Stages) -> None:
+    """Environment × n → merge of their experience → update → test."""
+    if not stages.begins_late:
+        await stages.run("environment")
+        await stages.merge_experience()
+        await stages.run("update")
+    await stages.check()
+
+
 RECIPES: Final[dict[LearnerKind, Recipe]] = {
     LearnerKind.ACTIVE: active,
     LearnerKind.UQ: uncertainty,
+    LearnerKind.REINFORCEMENT: reinforcement,
+    LearnerKind.EXPERIENCE: experience,
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Protocol
 
 from rose_mpi.schedules import Schedule
 from rose_mpi.tasks import Function, Task
@@ -15,6 +16,9 @@ class LearnerKind(StrEnum):
 
     ACTIVE = "active"
     UQ = "uq"
+    REINFORCEMENT = "reinforcement"
+    EXPERIENCE = "experience"
+    CUSTOM = "custom"
 
 
 class OnFailure(StrEnum):
@@ -25,6 +29,27 @@ class OnFailure(StrEnum):
     ABORT = "abort"
 
 
+class TaskMaker(Protocol):
+    """Makes the task of a step anew each time, as the user's own Python may do."""
+
+    async def make(
+        self, iteration: int, results: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Task | Function:
+        """The task for an iteration.
+
+        Parameters
+        ----------
+        results:
+            Values of the tasks that this one follows.
+        kwargs:
+            Keyword arguments beyond those that the maker knows of.
+        """
+        ...
+
+
+Work = Task | Function | TaskMaker
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One kind of task in a learner's iteration.
@@ -32,15 +57,18 @@ class Step:
     Attributes
     ----------
     work:
-        The command as configured, its placeholders unexpanded, or the function.
+        The command as configured, its placeholders unexpanded, the function, or what makes them.
     count:
         Tasks of this kind that run in parallel in one iteration.
+    beside:
+        Other tasks that run in parallel with these; their indices follow.
     schedules:
         Keyword arguments by iteration; later ones win.
     """
 
-    work: Task | Function
+    work: Work
     count: int = 1
+    beside: tuple[Work, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     on_failure: OnFailure = OnFailure.STOP_LEARNER
 
@@ -65,6 +93,8 @@ class Uncertainty:
         ``uncertainty`` task names so many are taken at most; 0 takes all.
     threshold:
         Stop when the selected candidates are more certain than this on average; ``None``: never.
+    operator:
+        How the uncertainty compares with the threshold then; empty: as the metric's direction says.
     targets:
         Path of a ``.npy`` with the candidates' true values, for the metrics that need them.
     changing_pool:
@@ -75,6 +105,7 @@ class Uncertainty:
     task_type: str
     query_size: int | float
     threshold: float | None = None
+    operator: str = ""
     targets: str | None = None
     changing_pool: bool = False
 
@@ -95,11 +126,19 @@ class LearnerSpec:
     ----------
     steps:
         By name: ``simulation``, ``training``, ``prediction``, ``uncertainty``, ``active_learn``,
-        ``criterion``. With a step ``uncertainty`` the user's own task scores the predictions.
+        ``criterion``, ``environment``, ``update``. With a step ``uncertainty`` the user's own task scores the
+        predictions.
     max_iterations:
         Iterations at most; ``None`` means until a criterion is met.
     seed:
         Seed of the run; every task derives its own from it.
+    skip_pre_loop:
+        What the first iteration begins with was done before: it starts at ``active_learn``, the scoring or
+        the test.
+    learner_id:
+        Number or name among learners that run in parallel.
+    config:
+        What the steps were made from, for those who look at the learner's state.
     """
 
     name: str
@@ -110,3 +149,6 @@ class LearnerSpec:
     criterion: Criterion | None = None
     uncertainty: Uncertainty | None = None
     ensemble: Ensemble = field(default_factory=lambda: Ensemble(models=("",)))
+    skip_pre_loop: bool = False
+    learner_id: int | str | None = None
+    config: Any = None

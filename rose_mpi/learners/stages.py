@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,16 +12,33 @@ from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.command import with_options
 from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.memory import Memory
+from rose_mpi.learners.registry import StateRegistry
 from rose_mpi.learners.seeds import seed_of
-from rose_mpi.learners.spec import LearnerSpec, OnFailure, Step, Uncertainty
-from rose_mpi.learners.values import METRIC_VALUE, metric_of, numbers_of, scores_of
+from rose_mpi.learners.spec import LearnerSpec, OnFailure, Step, Uncertainty, Work
+from rose_mpi.learners.values import METRIC_VALUE, combined, metric_of, scores_of, state_of
 from rose_mpi.schedules import merged
 from rose_mpi.tasks import Expects, FileArray, Function, RankArray, Task, TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
 
+FOLLOWS: Final = {
+    "simulation": ("active_learn",),
+    "training": ("simulation",),
+    "prediction": ("training",),
+    "uncertainty": ("prediction",),
+    "active_learn": ("simulation", "training", "uncertainty"),
+    "environment": ("criterion",),
+    "update": ("environment",),
+    "criterion": ("active_learn", "update"),
+}
+"""Whose values the task of a stage is given, where it is made anew each time."""
+
 
 class AbortError(TaskError):
     """A task failed whose failure shall end the whole run."""
+
+
+class LearnerStoppedError(Exception):
+    """Somebody asked the learner to stop."""
 
 
 class Stages:
@@ -32,13 +50,28 @@ class Stages:
         What was selected in this iteration, once :meth:`score` has run.
     """
 
-    def __init__(self, spec: LearnerSpec, iteration: int, executor: Executor, memory: Memory) -> None:
+    def __init__(
+        self,
+        spec: LearnerSpec,
+        iteration: int,
+        executor: Executor,
+        memory: Memory,
+        registry: StateRegistry,
+        is_stopped: Callable[[], bool],
+    ) -> None:
         self.spec = spec
         self.iteration = iteration
         self.memory = memory
-        self._numbers: dict[TaskId, dict[str, float]] = {}
         self.scores: Scores | None = None
         self._executor = executor
+        self._registry = registry
+        self._is_stopped = is_stopped
+        self._states: dict[TaskId, dict[str, Any]] = {}
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether what the iteration begins with was done before the learner started."""
+        return self.spec.skip_pre_loop and self.iteration == 0
 
     async def run(self, name: str, model: str = "") -> list[TaskResult]:
         """Run the step ``name``, if the learner has it; returns the results that succeeded.
@@ -47,14 +80,18 @@ class Stages:
         ------
         TaskError
             If a task failed and the step does not skip failures, or if all its tasks failed.
+        LearnerStoppedError
+            If the learner was asked to stop.
         """
         step = self.spec.steps.get(name)
         if step is None:
             return []
-        results = await self._executor.run_stage(self._calls(name, step, model))
+        if self._is_stopped():
+            raise LearnerStoppedError
+        results = await self._executor.run_stage(await self._calls(name, step, model))
         done = [result for result in results if result.done]
         self._refuse_failures(step, results, done)
-        self._numbers.update((result.id, numbers_of(result.value)) for result in done)
+        self._remember(name, model, done)
         return done
 
     async def predict(self, model: str) -> list[Member]:
@@ -105,29 +142,60 @@ class Stages:
             metric = metric_of(result.value, criterion.metric, f"task {result.id}")
             self.memory.remember_metric(model, metric)
 
-    def state(self) -> dict[str, float]:
-        """The numbers that the iteration's tasks returned; the mean where several returned one name."""
-        measured = {"criterion": self.spec.criterion, "uncertainty": self.spec.uncertainty}
-        metrics = {stage: {by.metric, METRIC_VALUE} for stage, by in measured.items() if by}
-        found: dict[str, list[float]] = {}
-        for task in sorted(self._numbers):
-            for name, number in self._numbers[task].items():
-                if name not in metrics.get(task.stage, ()):
-                    found.setdefault(name, []).append(number)
-        return {name: sum(numbers) / len(numbers) for name, numbers in found.items()}
+    async def merge_experience(self) -> None:
+        """Merge the experience that the environments left in the learner's folder."""
+        counts = await self._executor.merge_experience(self.spec.name, self.iteration)
+        for name, count in counts.items():
+            self._registry.register(name, count)
 
-    def _calls(self, name: str, step: Step, model: str) -> list[TaskCall]:
-        kwargs = merged(step.schedules, self.iteration)
-        work = _configured(step.work, kwargs)
-        ids = [
-            TaskId(self.spec.name, self.iteration, name, index, model) for index in range(self._count(name))
-        ]
+    def state(self) -> dict[str, Any]:
+        """What the iteration's tasks returned by name; numbers of one name as their mean."""
+        return self._registry.all() | combined(self._states[task] for task in sorted(self._states))
+
+    def _remember(self, name: str, model: str, done: Sequence[TaskResult]) -> None:
+        self.memory.remember_values(name, model, [result.value for result in done])
+        read = self._read_elsewhere(name)
+        for result in done:
+            state = {key: value for key, value in state_of(result).items() if key not in read}
+            self._states[result.id] = state
+            for key, value in state.items():
+                self._registry.register(key, value)
+
+    def _read_elsewhere(self, name: str) -> set[str]:
+        """What a task returns that is no state: the metric, and the selection of the user's own."""
+        if name == "criterion" and self.spec.criterion:
+            return {self.spec.criterion.metric, METRIC_VALUE}
+        if name == "uncertainty" and self.spec.uncertainty:
+            return {self.spec.uncertainty.metric, METRIC_VALUE, "indices", "scores"}
+        return set()
+
+    async def _calls(self, name: str, step: Step, model: str) -> list[TaskCall]:
+        count = self.spec.ensemble.predictions if name == "prediction" else step.count
+        works = [*[step.work] * count, *step.beside]
+        ids = [TaskId(self.spec.name, self.iteration, name, index, model) for index in range(len(works))]
         own_scores = "uncertainty" in self.spec.steps
         expects = Expects.PREDICTION if name == "prediction" and not own_scores else Expects.ANYTHING
-        return [TaskCall(task, work, self._seed(task), expects, self.memory.selection) for task in ids]
+        kwargs = merged(step.schedules, self.iteration)
+        return [
+            TaskCall(
+                task, await self._work(work, task, kwargs), self._seed(task), expects, self.memory.selection
+            )
+            for task, work in zip(ids, works, strict=True)
+        ]
 
-    def _count(self, name: str) -> int:
-        return self.spec.ensemble.predictions if name == "prediction" else self.spec.steps[name].count
+    async def _work(self, work: Work, task: TaskId, kwargs: dict[str, Any]) -> Task | Function:
+        if isinstance(work, Task):
+            return with_options(work, kwargs)
+        if isinstance(work, Function):
+            return replace(work, kwargs={**work.kwargs, **kwargs})
+        model = {"--model_name": task.model} if task.model else {}
+        number = {"--iteration": task.index} if task.stage == "prediction" else {}
+        values = [
+            value
+            for stage in FOLLOWS.get(task.stage, ())
+            for value in self.memory.values_of(stage, task.model)
+        ]
+        return await work.make(self.iteration, values, {**kwargs, **model, **number})
 
     def _seed(self, task: TaskId) -> int:
         return seed_of(self.spec.seed, task)
@@ -140,12 +208,6 @@ class Stages:
         more = f" (and {len(failed) - 1} more of this stage)" if len(failed) > 1 else ""
         error = AbortError if step.on_failure is OnFailure.ABORT else TaskError
         raise error(f"task {first.id} {first.status}{more}: {first.error}")
-
-
-def _configured(work: Task | Function, kwargs: dict[str, object]) -> Task | Function:
-    if isinstance(work, Task):
-        return with_options(work, kwargs)
-    return Function(work.reference, {**work.kwargs, **kwargs}, work.retries)
 
 
 def _array(result: TaskResult) -> FileArray | RankArray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import pickle
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from rose_mpi.errors import ResultError
+from rose_mpi.tasks import Pickled, TaskResult
 from rose_mpi.uq.scores import Scores
 
 METRIC_VALUE = "metric_value"
@@ -27,7 +29,10 @@ def metric_of(value: Any, metric: str, task: str) -> float:
     ResultError
         If there is no such number or it is not finite.
     """
+    value = python_value(value)
     number = value.get(metric, value.get(METRIC_VALUE)) if isinstance(value, Mapping) else value
+    if isinstance(number, str):
+        number = _number_in(number)
     if not _is_number(number):
         raise ResultError(
             f"{task} returned {_shortened(value)}: its result must be a number, "
@@ -52,6 +57,7 @@ def scores_of(value: Any, metric: str, task: str) -> Scores:
     ResultError
         If there is no such number, or the lists do not fit.
     """
+    value = python_value(value)
     uncertainty = metric_of(value, metric, task)
     chosen = value if isinstance(value, Mapping) else {}
     indices, scores = chosen.get("indices", []), chosen.get("scores")
@@ -71,11 +77,28 @@ def scores_of(value: Any, metric: str, task: str) -> Scores:
     )
 
 
-def numbers_of(value: Any) -> dict[str, float]:
-    """The finite numbers in a mapping that a task returned; empty for any other value."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {str(key): float(n) for key, n in value.items() if _is_number(n) and math.isfinite(n)}
+def state_of(result: TaskResult) -> dict[str, Any]:
+    """What a task made known by name: the mapping that it returned, and what it registered."""
+    value = python_value(result.value)
+    state = {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+    return state | (pickle.loads(result.registered) if result.registered else {})
+
+
+def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The states of several tasks as one: finite numbers of one name as their mean, else the last value."""
+    found: dict[str, list[Any]] = {}
+    for state in states:
+        for name, value in state.items():
+            found.setdefault(name, []).append(value)
+    return {
+        name: sum(values) / len(values) if len(values) > 1 and all(map(_is_finite, values)) else values[-1]
+        for name, values in found.items()
+    }
+
+
+def python_value(value: Any) -> Any:
+    """A task's value, unpacked if it is one that JSON cannot say."""
+    return pickle.loads(value.data) if isinstance(value, Pickled) else value
 
 
 def _are_candidates(value: Any) -> bool:
@@ -94,6 +117,17 @@ def _are_numbers(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
+
+
+def _number_in(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _shortened(value: Any, limit: int = 200) -> str:

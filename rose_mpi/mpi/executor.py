@@ -11,6 +11,7 @@ from functools import partial
 from rose_mpi.execution.selection import write_selection
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.coordinator import Coordinator
+from rose_mpi.rl.merging import merge_folder
 from rose_mpi.tasks import TaskCall, TaskResult
 from rose_mpi.uq.scores import ScoreRequest, Scores
 
@@ -31,6 +32,10 @@ class MpiExecutor:
         self._post(partial(self._coordinator.open, tuple(learners), answer))
         return await asyncio.wrap_future(answer)
 
+    def close(self, learner: str) -> None:
+        """The learner has ended; from any thread."""
+        self._post(partial(self._coordinator.close, learner))
+
     async def run_stage(self, calls: Sequence[TaskCall]) -> list[TaskResult]:
         """Run the tasks of one stage; cancelling the call ends them."""
         answer: Future[list[TaskResult]] = Future()
@@ -47,6 +52,11 @@ class MpiExecutor:
         self._post(partial(self._coordinator.score, request, answer))
         scores = await asyncio.wrap_future(answer)
         return await self.publish(request.learner, request.iteration, scores)
+
+    async def merge_experience(self, learner: str, iteration: int) -> Mapping[str, int]:
+        """Merge what the environments left in the learner's folder."""
+        merged = await asyncio.to_thread(merge_folder, self._layout.workdir(learner), iteration)
+        return {"banks": merged.banks, "new_experiences": merged.added, "experiences": merged.total}
 
     async def publish(self, learner: str, iteration: int, scores: Scores) -> Scores:
         """Write a selection to the file that the tasks which follow are told of."""

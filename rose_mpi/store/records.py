@@ -85,7 +85,7 @@ def record_of(event: Event) -> Record:
 
 def _kept(state: IterationState) -> IterationState:
     """The state without what other records say and what is no number."""
-    numbers = {_clean(key): float(value) for key, value in state.state.items() if _is_number(value)}
+    numbers = {_clean(key): number for key, number in state.numbers.items()}
     return replace(state, state=numbers, metric_history=(), learner_id=None, current_config=None)
 
 
@@ -130,10 +130,6 @@ def _row(result: TaskResult) -> TaskRow:
         result.cpu_seconds,
         result.max_rss,
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _clean(text: str) -> str:

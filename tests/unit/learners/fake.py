@@ -19,9 +19,18 @@ class FakeExecutor:
         self.scores = scores or (lambda request: range(request.iteration * 2, request.iteration * 2 + 2))
         self.calls = []
         self.requests = []
+        self.closed = []
+        self.merged = []
 
     async def open(self, learners):
         return {name: (number,) for number, name in enumerate(learners)}
+
+    def close(self, learner):
+        self.closed.append(learner)
+
+    async def merge_experience(self, learner, iteration):
+        self.merged.append((learner, iteration))
+        return {"experiences": 10 * (iteration + 1)}
 
     async def run_stage(self, calls):
         self.calls += calls

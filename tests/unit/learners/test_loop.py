@@ -87,13 +87,14 @@ def test_an_unusable_metric_is_an_error_that_names_the_task(value):
         run(active(), FakeExecutor({"criterion": value}))
 
 
-def test_numbers_that_tasks_return_become_state():
+def test_what_tasks_return_by_name_becomes_state():
     values = {
         "simulation": lambda call: {"labels": 10 * (call.id.index + 1), "name": "x", "flag": True},
         "criterion": {"model_accuracy": 0.1, "loss": 2.5},
     }
     states, _ = run(active(max_iterations=1), FakeExecutor(values))
-    assert states[0].state == {"labels": 15.0, "loss": 2.5}
+    assert states[0].state == {"labels": 15.0, "name": "x", "flag": True, "loss": 2.5}
+    assert states[0].numbers == {"labels": 15.0, "loss": 2.5}
 
 
 def test_schedules_reach_the_commands():
