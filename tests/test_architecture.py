@@ -132,7 +132,9 @@ def test_modules_can_be_read_in_one_sitting():
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
-@pytest.mark.parametrize("name", ["rose_mpi", "rose_mpi.uq", "rose_mpi.learners", "rose_mpi.cli.main"])
+@pytest.mark.parametrize(
+    "name", ["rose_mpi", "rose_mpi.uq", "rose_mpi.rl", "rose_mpi.learners", "rose_mpi.cli.main"]
+)
 def test_import_is_light(name):
     program = f"import sys, {name}; print(*{{'mpi4py', 'numba', 'h5py'}} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
