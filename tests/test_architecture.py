@@ -26,6 +26,29 @@ ROOMS = [
     "rl",
     "trackers",
 ]
+# Plain data and small functions at the package's top; rooms know them, they know no room.
+PLAIN = {
+    "errors.py",
+    "events.py",
+    "iteration.py",
+    "layout.py",
+    "metrics.py",
+    "ranking.py",
+    "schedules.py",
+    "tasks.py",
+}
+# Modules at ROSE's paths that only import names from where they live; folders end with a slash.
+DOORS = (
+    "engine.py",
+    "learner.py",
+    "tracking.py",
+    "al/",
+    "integrations/",
+    "rl/reinforcement_learner.py",
+    "uq/uq_active_learner.py",
+    "uq/uq_learner.py",
+    "uq/uq_scorer.py",
+)
 # Libraries with a room of their own; a folder or a module.
 HOMES = {
     "mpi4py": ("mpi/", "uq/ensemble.py"),
@@ -77,6 +100,23 @@ def imported_rooms(module: Path) -> set[str]:
     return {name[1] for name in parts if name[0] == "rose_mpi" and len(name) > 1 and name[1] in ROOMS}
 
 
+def is_door(module: Path) -> bool:
+    return place(module).startswith(DOORS)
+
+
+def door_names() -> set[str]:
+    """Full names of the doors, whether they exist or not."""
+    return {"rose_mpi." + door.removesuffix(".py").strip("/").replace("/", ".") for door in DOORS}
+
+
+def is_re_export(statement: ast.stmt) -> bool:
+    """Whether it is an import, a docstring or ``__all__``."""
+    if isinstance(statement, ast.Assign):
+        return [ast.unparse(target) for target in statement.targets] == ["__all__"]
+    docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return docstring or isinstance(statement, ast.Import | ast.ImportFrom)
+
+
 def may_import(importer: str, room_of_imported: str) -> bool:
     if importer == "":
         return False
@@ -85,7 +125,29 @@ def may_import(importer: str, room_of_imported: str) -> bool:
 
 def test_every_room_is_known():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py"))}
-    assert folders <= set(ROOMS)
+    assert folders <= {*ROOMS, *(door.strip("/") for door in DOORS if door.endswith("/"))}
+
+
+def test_a_module_at_the_top_is_plain_or_a_door():
+    top = {place(module) for module in MODULES if module.parent == PACKAGE and not is_door(module)}
+    assert top - PLAIN == {"__init__.py"}
+
+
+@pytest.mark.parametrize("door", [place(module) for module in MODULES if is_door(module)])
+def test_a_door_only_imports(door):
+    statements = tree(PACKAGE / door).body
+    assert [ast.unparse(statement) for statement in statements if not is_re_export(statement)] == []
+
+
+def test_no_module_imports_a_door():
+    doors = door_names()
+    wrong = [
+        f"{place(module)} imports {name}"
+        for module in MODULES
+        for name in sorted(imported(module))
+        if any(name == door or name.startswith(f"{door}.") for door in doors)
+    ]
+    assert wrong == []
 
 
 def test_imports_go_one_way():
@@ -93,7 +155,7 @@ def test_imports_go_one_way():
         f"{place(module)} imports {found}"
         for module in MODULES
         for found in sorted(imported_rooms(module))
-        if module != PACKAGE / "__init__.py" and not may_import(room(module), found)
+        if module != PACKAGE / "__init__.py" and not is_door(module) and not may_import(room(module), found)
     ]
     assert wrong == []
 
@@ -133,7 +195,8 @@ def test_modules_can_be_read_in_one_sitting():
 
 
 @pytest.mark.parametrize(
-    "name", ["rose_mpi", "rose_mpi.uq", "rose_mpi.rl", "rose_mpi.learners", "rose_mpi.cli.main"]
+    "name",
+    ["rose_mpi", "rose_mpi.uq", "rose_mpi.rl", "rose_mpi.learners", "rose_mpi.tracking", "rose_mpi.cli.main"],
 )
 def test_import_is_light(name):
     program = f"import sys, {name}; print(*{{'mpi4py', 'numba', 'h5py'}} & set(sys.modules))"
