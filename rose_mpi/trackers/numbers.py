@@ -18,6 +18,7 @@ CONFIGURED: Final = (
     "environment",
     "update",
     "criterion",
+    "uncertainty",
 )
 """The tasks that a learner's configuration can name."""
 
