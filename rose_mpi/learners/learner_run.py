@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from rose_mpi.errors import RoseError
 from rose_mpi.events import IterationFinished, LearnerFinished, LearnerStarted, Observer, StopReason
@@ -44,7 +44,7 @@ class LearnerRun:
         self._observe = observe
         self._why_cancelled = why_cancelled
 
-    async def states(self, group: tuple[int, ...]) -> AsyncIterator[IterationState]:
+    async def states(self, group: tuple[int, ...]) -> AsyncGenerator[IterationState, None]:
         """Run the iterations on a group of ranks, giving the state after each.
 
         Each iteration begins when the state before it has been taken. Raises what

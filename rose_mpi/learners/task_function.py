@@ -1,0 +1,197 @@
+"""A function of the user's that says what a task is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
+
+from rose_mpi.errors import UsageError
+from rose_mpi.execution.command import with_options
+from rose_mpi.execution.pickled import pickled_call, python_value
+from rose_mpi.learners.configs import nearest
+from rose_mpi.learners.spec import Criterion, OnFailure
+from rose_mpi.tasks import Function, Task
+
+_DESCRIPTION: Final = tuple(
+    each.name for each in fields(Task) if each.name not in ("executable", "arguments")
+)
+_OF_FUNCTIONS: Final = ("retries",)
+_SIGNATURE_DESCRIPTION: Final = "task_description"
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFunction:
+    """What a decorator keeps of the function it decorates.
+
+    Attributes
+    ----------
+    stage:
+        What kind of task it is: ``simulation``, ``training``, …
+    criterion:
+        What its task measures, if it is a stop criterion.
+    as_executable:
+        Whether it returns a command line or a :class:`Task`; else it is the task itself.
+    description:
+        Fields of :class:`Task` that the decorator or the signature's ``task_description`` give.
+    decor_kwargs, log_params:
+        What the decorator was given, for trackers.
+    args, kwargs:
+        What it was called with where a learner calls it in its loop.
+    """
+
+    function: Callable[..., Any]
+    stage: str
+    criterion: Criterion | None = None
+    as_executable: bool = True
+    description: Mapping[str, Any] = field(default_factory=dict)
+    on_failure: str = ""
+    count: int = 1
+    decor_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    log_params: Mapping[str, Any] = field(default_factory=dict)
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return str(getattr(self.function, "__name__", self.stage))
+
+    async def work(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], results: Sequence[Any] = ()
+    ) -> Task | Function:
+        """The task for one call.
+
+        Parameters
+        ----------
+        results:
+            Values of earlier tasks, given behind ``args`` as far as the function takes them.
+
+        Raises
+        ------
+        UsageError
+            If what the function returns is no task, or it takes no argument of a name.
+        """
+        args = (*args, *results[: self._room_for(results, len(args))])
+        if not self.as_executable:
+            accepted = self._accepted(kwargs)
+            pickled = pickled_call(self.function, args, accepted)
+            return Function(self.name, retries=self.description.get("retries", 0), pickled=pickled)
+        value = self.function(*map(python_value, args), **self._accepted(kwargs))
+        if inspect.isawaitable(value):
+            value = await value
+        return with_options(self._task(value), kwargs)
+
+    def _task(self, value: Any) -> Task:
+        if isinstance(value, Task):
+            return checked(replace(value, **self.description), self.name)
+        if not isinstance(value, str) or not value.strip():
+            raise UsageError(
+                f"{self.name} must return a command line or a Task, not {value!r}; if the function is the "
+                f"task itself, decorate it with as_executable=False"
+            )
+        return checked(Task(value, **self.description), self.name)
+
+    def _room_for(self, results: Sequence[Any], taken: int) -> int:
+        parameters = inspect.signature(self.function).parameters.values()
+        if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+            return len(results)
+        needed = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
+        return max(0, len(needed) - taken)
+
+    def _accepted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that the function takes; options of the command need not be among them."""
+        parameters = inspect.signature(self.function).parameters
+        if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return dict(kwargs)
+        named = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
+        for key in kwargs:
+            if key not in named and not key.startswith("-"):
+                raise UsageError(
+                    f"{self.name}{inspect.signature(self.function)} takes no {key!r}"
+                    f"{nearest(key, named)}. Options of a command begin with '-'"
+                )
+        return {key: value for key, value in kwargs.items() if key in named}
+
+
+def task_function(
+    function: Callable[..., Any],
+    stage: str,
+    options: Mapping[str, Any],
+    criterion: Criterion | None = None,
+) -> TaskFunction:
+    """What a decorator with ``options`` makes of a function.
+
+    Raises
+    ------
+    UsageError
+        If an option is unknown or does not fit.
+    """
+    if not callable(function):
+        raise UsageError(f"the decorator of a {stage} task is for functions, not for {function!r}")
+    given = dict(options)
+    as_executable = bool(given.pop("as_executable", True))
+    log_params = given.pop("log_params", None) or {}
+    on_failure = given.pop("on_failure", "")
+    count = given.pop("count", 1)
+    known = _DESCRIPTION if as_executable else _OF_FUNCTIONS
+    description = {**_described_by(function), **given.pop(_SIGNATURE_DESCRIPTION, {}), **given}
+    for key in description:
+        if key not in known:
+            others = ("as_executable", "log_params", "on_failure", "count")
+            hint = "has no effect on a Python function" if key in _DESCRIPTION else "is unknown"
+            raise UsageError(f"the {stage} task's option {key!r} {hint}{nearest(key, (*known, *others))}")
+    if on_failure and on_failure not in tuple(OnFailure):
+        raise UsageError(f"on_failure {on_failure!r} is unknown{nearest(on_failure, OnFailure)}")
+    if not isinstance(count, int) or count < 1:
+        raise UsageError(f"count of a {stage} task must be a whole number from 1 on, not {count!r}")
+    return TaskFunction(
+        function=function,
+        stage=stage,
+        criterion=criterion,
+        as_executable=as_executable,
+        description=description,
+        on_failure=on_failure,
+        count=count,
+        decor_kwargs=dict(options),
+        log_params=dict(log_params),
+    )
+
+
+def checked(task: Task, name: str) -> Task:
+    """The task, its lists as tuples.
+
+    Raises
+    ------
+    UsageError
+        If a field has an impossible value.
+    """
+    problems = {
+        "executable": not isinstance(task.executable, str) or not task.executable.strip(),
+        "arguments": isinstance(task.arguments, str),
+        "timeout": task.timeout is not None and not task.timeout > 0,
+        "retries": not isinstance(task.retries, int) or task.retries < 0,
+        "cores_per_rank": task.cores_per_rank is not None and not task.cores_per_rank >= 1,
+    }
+    for key, wrong in problems.items():
+        if wrong:
+            raise UsageError(f"{name}: a task cannot have {key} = {getattr(task, key)!r}")
+    if task.ranks != 1:
+        raise UsageError(f"{name}: tasks of several ranks are not supported yet: leave ranks out")
+    if task.gpus_per_rank:
+        raise UsageError(f"{name}: GPUs are not handed out to tasks yet: leave gpus_per_rank out")
+    return replace(task, arguments=tuple(map(str, task.arguments)), environment=dict(task.environment))
+
+
+def _described_by(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """What the signature says of the task: ``task_description={"shell": True}``."""
+    parameter = inspect.signature(function).parameters.get(_SIGNATURE_DESCRIPTION)
+    if parameter is None or parameter.default is inspect.Parameter.empty:
+        return {}
+    description = parameter.default or {}
+    if not isinstance(description, Mapping):
+        raise UsageError(f"task_description must be a dictionary, not {description!r}")
+    return description
