@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import struct
 import zipfile
 import zlib
 from dataclasses import astuple, dataclass
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.errors import StoreError, UsageError
-from rose_mpi.rl.columns import Column, ColumnKind, column_of, items_of, json_column
+from rose_mpi.rl.columns import Column, ColumnKind, column_of, items_of
 
 FIELDS: Final = ("state", "action", "reward", "next_state", "done", "info")
 SUFFIX: Final = ".npz"
@@ -33,13 +32,9 @@ _DAMAGE: Final = (
     OSError,
     EOFError,
     LookupError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
     RuntimeError,
     TypeError,
     ValueError,
-    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -112,10 +107,7 @@ def write_bank(path: Path, bank: StoredBank) -> None:
     StoreError
         If the disk refuses; a file that was there before stays as it was.
     """
-    columns = {
-        field: (json_column if field == "info" else column_of)(field, values)
-        for field, values in bank.columns.items()
-    }
+    columns = {field: column_of(field, values) for field, values in bank.columns.items()}
     header = {
         "format": _FORMAT,
         "version": _VERSION,

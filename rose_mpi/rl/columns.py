@@ -52,30 +52,7 @@ def column_of(field: str, values: Sequence[Any]) -> Column:
             return _python_numbers(field, values, _PYTHON_TYPES[kind])
         if kind is np.ndarray or issubclass(kind, np.generic):
             return _arrays(field, values)
-    return json_column(field, values)
-
-
-def json_column(field: str, values: Sequence[Any]) -> Column:
-    """Pack values of any kind as JSON.
-
-    Raises
-    ------
-    UsageError
-        As :func:`column_of`.
-    """
-    texts = []
-    for index, value in enumerate(values):
-        try:
-            texts.append(text_of(value))
-        except TypeError as error:
-            raise UsageError(
-                f"experience {index}: its {field} is or holds {error}, which cannot be saved; "
-                f"give numbers, text, NumPy arrays of numbers, or lists, tuples and dicts of these"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"experience {index}: its {field} cannot be saved: {error}") from error
-    text = f"[{','.join(texts)}]".encode("ascii")
-    return Column(ColumnKind.JSON, np.frombuffer(text, np.uint8))
+    return _json(field, values)
 
 
 def items_of(column: Column) -> list[Any]:
@@ -100,7 +77,7 @@ def _python_numbers(field: str, values: Sequence[Any], dtype: np.dtype[Any]) -> 
     try:
         return Column(ColumnKind.PYTHON, np.array(values, dtype))
     except OverflowError:
-        return json_column(field, values)
+        return _json(field, values)
 
 
 def _arrays(field: str, values: Sequence[Any]) -> Column:
@@ -108,9 +85,25 @@ def _arrays(field: str, values: Sequence[Any]) -> Column:
     first = values[0]
     alike = len({(value.dtype, value.shape) for value in values}) == 1
     if not alike or first.dtype.kind not in NUMBERS:
-        return json_column(field, values)
+        return _json(field, values)
     if isinstance(first, np.generic):
-        return Column(ColumnKind.NUMBERS, np.array(values, first.dtype))
+        return Column(ColumnKind.NUMBERS, np.array(values))
     if first.ndim == 0:
-        return json_column(field, values)
+        return _json(field, values)
     return Column(ColumnKind.ARRAYS, np.array(values, first.dtype))
+
+
+def _json(field: str, values: Sequence[Any]) -> Column:
+    texts = []
+    for index, value in enumerate(values):
+        try:
+            texts.append(text_of(value))
+        except TypeError as error:
+            raise UsageError(
+                f"experience {index}: its {field} is or holds {error}, which cannot be saved; "
+                f"give numbers, text, NumPy arrays of numbers, or lists, tuples and dicts of these"
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"experience {index}: its {field} cannot be saved: {error}") from error
+    text = f"[{','.join(texts)}]".encode("ascii")
+    return Column(ColumnKind.JSON, np.frombuffer(text, np.uint8))

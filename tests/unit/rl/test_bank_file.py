@@ -109,7 +109,7 @@ def test_every_truncation_is_noticed(tmp_path):
     assert len(ExperienceBank.load(path)) == 2
 
 
-@pytest.mark.parametrize("flip", [0x01, 0xFF])
+@pytest.mark.parametrize("flip", [0x01, 0x08, 0xFF])
 def test_every_damaged_byte_is_noticed_or_harmless(tmp_path, flip):
     path = Path(bank_of(1, 2).save(tmp_path))
     whole = path.read_bytes()
@@ -126,6 +126,16 @@ def test_every_damaged_byte_is_noticed_or_harmless(tmp_path, flip):
             assert (read.session_id, read.sources) == (intact.session_id, intact.sources)
             assert same(read.columns, intact.columns), place
     assert noticed > 0.7 * len(whole), "all but dates and the like in the archive's own headers"
+
+
+def test_damage_that_looks_compressed(tmp_path):
+    path = Path(bank_of(1).save(tmp_path))
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.rindex(b"PK\x01\x02") + 10] = 8
+    damaged[damaged.rindex(b"\x93NUMPY")] = 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match="damaged"):
+        ExperienceBank.load(path)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +155,12 @@ def test_another_file_than_a_bank(tmp_path, change, message):
     np.savez(path, **arrays | {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)})
     with pytest.raises(StoreError, match=message):
         ExperienceBank.load(path)
+
+
+def test_a_header_of_another_kind(tmp_path):
+    np.savez(tmp_path / "bank.npz", header=np.frombuffer(b"[]", np.uint8))
+    with pytest.raises(StoreError, match="damaged or no bank"):
+        ExperienceBank.load(tmp_path / "bank")
 
 
 def test_columns_of_different_length(tmp_path):

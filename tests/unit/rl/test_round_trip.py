@@ -111,14 +111,18 @@ class Move(enum.IntEnum):
     LEFT = 3
 
 
+class Side(str, enum.Enum):  # noqa: UP042
+    UP = "up"
+
+
 class Place(NamedTuple):
     x: int
 
 
 def test_classes_of_the_users_own_come_back_as_the_plain_ones():
-    states = [Move.LEFT, Place(1), np.str_("a"), np.ones(2).view(np.matrix)]
+    states = [Move.LEFT, Side.UP, Place(1), np.str_("a"), np.ones(2).view(np.matrix)]
     loaded = through_a_file([create_experience(state, 0, 0.0, None, True) for state in states])
-    assert same([each.state for each in loaded], [3, (1,), "a", np.ones((1, 2))])
+    assert same([each.state for each in loaded], [3, "up", (1,), "a", np.ones((1, 2))])
 
 
 def test_an_empty_bank():
