@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room may import those after it in this list, and the plain modules at the package's top.
 ROOMS = [
     "cli",
+    "program",
     "report",
     "config",
     "mpi",
@@ -30,12 +31,15 @@ ROOMS = [
 PLAIN = {
     "errors.py",
     "events.py",
+    "exit_codes.py",
     "iteration.py",
     "layout.py",
     "metrics.py",
+    "nearest.py",
     "ranking.py",
     "schedules.py",
     "tasks.py",
+    "telling.py",
 }
 # Modules at ROSE's paths that only import names from where they live; folders end with a slash.
 DOORS = (

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-import uuid
 from collections.abc import Sequence
 from typing import Final
 
 from rose_mpi.cli.display import Display
-from rose_mpi.cli.exit_codes import ExitCode
 from rose_mpi.cli.stopping import Stopping
 from rose_mpi.cli.summary import print_summary
-from rose_mpi.cli.telling import tell
 from rose_mpi.config.load import load_config
 from rose_mpi.config.run_config import RunConfig
-from rose_mpi.errors import RoseError, ScoreError, UsageError
-from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus, StopReason
-from rose_mpi.execution.user_metrics import load_user_metrics
-from rose_mpi.layout import Layout
+from rose_mpi.errors import RoseError, UsageError
+from rose_mpi.events import RunStatus, StopReason
+from rose_mpi.exit_codes import ExitCode
 from rose_mpi.learners.campaign import Campaign
-from rose_mpi.learners.executor import Executor
 from rose_mpi.mpi.failure import end_job
-from rose_mpi.mpi.messages import Settings
+from rose_mpi.mpi.run import Run, RunPlan
 from rose_mpi.mpi.session import Session
 from rose_mpi.mpi.world import World
-from rose_mpi.store.rotate import set_aside
-from rose_mpi.store.writer import ResultsWriter
+from rose_mpi.telling import tell
 
 _CODES: Final = {
     RunStatus.DONE: ExitCode.DONE,
@@ -66,72 +59,48 @@ def lead(
 
 
 def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> tuple[ExitCode, str]:
-    layout = Layout(config.output)
-    observers: list[Observer] = []
-
-    def observe(event: Event) -> None:
-        for observer in observers:
-            observer(event)
-
-    settings = _settings(config, layout)
-    _load_metrics(settings)
-    executor = session.begin(
-        settings,
-        dedicated=config.dedicated_coordinator,
-        ranks_per_learner=config.ranks_per_learner,
-        observe=observe,
-    )
     display = Display(quiet=quiet)
-    moved = set_aside(layout)
-    if moved:
-        display.note(f"the results that were there are now {moved.results}")
-    writer = ResultsWriter(layout, on_failure=lambda _: stopping.request())
-    observers += [writer, display]
+    run = Run(session, _plan(config), [display], on_failure=lambda _: stopping.request())
+    if run.moved:
+        display.note(f"the results that were there are now {run.moved.results}")
     try:
-        with display:
-            status = asyncio.run(_learn(config, executor, observe, stopping, session.hosts))
-            under_way = session.settle()
-            observe(RunFinished(status, time.time()))
+        with display, stopping.after(config.walltime):
+            run.start()
+            status = asyncio.run(_learn(config, run, stopping))
+            under_way = run.finish(status)
     finally:
-        writer.close()
+        run.close()
     if not quiet:
         print_summary(display.record, sys.stdout)
     if status is RunStatus.STOPPED:
-        tell(f"stopped early; what was finished is in {layout.results}")
+        tell(f"stopped early; what was finished is in {run.layout.results}")
     return _CODES[status], under_way
 
 
-def _load_metrics(settings: Settings) -> None:
-    try:
-        load_user_metrics(settings.metrics, settings.root)
-    except ScoreError as error:
-        raise UsageError(str(error)) from error
-
-
-async def _learn(
-    config: RunConfig, executor: Executor, observe: Observer, stopping: Stopping, hosts: tuple[str, ...]
-) -> RunStatus:
-    campaign = Campaign(config.learners, executor, observe)
-    nodes = tuple(dict.fromkeys(hosts))
-    observe(RunStarted(config.name, time.time(), config.seed, len(hosts), nodes, config.text))
+async def _learn(config: RunConfig, run: Run, stopping: Stopping) -> RunStatus:
+    campaign = Campaign(config.learners, run.executor, run.observe)
     with stopping.ends(campaign):
         reasons = await campaign.run()
     return _status(reasons, stopping.requested)
 
 
 def _status(reasons: Sequence[StopReason], stopped: bool) -> RunStatus:
-    if stopped and StopReason.STOPPED in reasons:
+    if stopped and not {StopReason.STOPPED, StopReason.WALLTIME}.isdisjoint(reasons):
         return RunStatus.STOPPED
     return RunStatus.FAILED if StopReason.ERROR in reasons else RunStatus.DONE
 
 
-def _settings(config: RunConfig, layout: Layout) -> Settings:
+def _plan(config: RunConfig) -> RunPlan:
     scored = (learner.uncertainty for learner in config.learners)
-    return Settings(
-        run=f"{config.name}-{uuid.uuid4().hex[:8]}",
-        root=str(config.root),
-        layout=layout,
-        environment=dict(config.environment),
+    return RunPlan(
+        name=config.name,
+        seed=config.seed,
+        output=config.output,
+        root=config.root,
+        environment=config.environment,
+        ranks_per_learner=config.ranks_per_learner,
+        dedicated_coordinator=config.dedicated_coordinator,
         tasks_per_rank=config.tasks_per_rank,
+        text=config.text,
         metrics=tuple(sorted({wanted.metric for wanted in scored if wanted})),
     )

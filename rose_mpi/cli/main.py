@@ -15,11 +15,11 @@ from typing import NoReturn
 import click
 
 from rose_mpi import __version__
-from rose_mpi.cli.exit_codes import ExitCode
-from rose_mpi.cli.first_rank import is_first_rank
-from rose_mpi.cli.telling import tell
-from rose_mpi.config.nearest import nearest
 from rose_mpi.errors import UsageError
+from rose_mpi.exit_codes import ExitCode
+from rose_mpi.mpi.first_rank import is_first_rank
+from rose_mpi.nearest import nearest
+from rose_mpi.telling import tell
 
 _INTERRUPTED = 130
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from rose_mpi.cli.exit_codes import ExitCode
-from rose_mpi.cli.first_rank import is_first_rank
-from rose_mpi.cli.telling import tell
 from rose_mpi.errors import RoseError
+from rose_mpi.exit_codes import ExitCode
 from rose_mpi.mpi.failure import abort
+from rose_mpi.mpi.first_rank import is_first_rank
 from rose_mpi.mpi.session import serve
 from rose_mpi.mpi.world import join_world
+from rose_mpi.telling import tell
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

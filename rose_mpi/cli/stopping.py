@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class Stopping:
     def __init__(self) -> None:
         self.requested = False
         self._first_signal: float | None = None
+        self._reason = StopReason.STOPPED
         self._stop: Callable[[], object] | None = None
 
     def listen(self) -> None:
@@ -46,6 +48,25 @@ class Stopping:
         if stop:
             stop()
 
+    @contextmanager
+    def after(self, seconds: float | None) -> Iterator[None]:
+        """Ask for a stop when so much time has passed; ``None``: never."""
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self._on_walltime)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _on_walltime(self) -> None:
+        if not self.requested:
+            self._reason = StopReason.WALLTIME
+            self.request()
+
     def _on_own_signal(self, number: int) -> None:
         now = time.monotonic()
         if self._first_signal is None:
@@ -58,7 +79,7 @@ class Stopping:
     def ends(self, campaign: Campaign) -> Iterator[None]:
         """Let requests end ``campaign``, which runs in this thread's event loop."""
         loop = asyncio.get_running_loop()
-        self._stop = lambda: loop.call_soon_threadsafe(campaign.stop, StopReason.STOPPED)
+        self._stop = lambda: loop.call_soon_threadsafe(campaign.stop, self._reason)
         if self.requested:
             self.request()
         try:

@@ -10,12 +10,12 @@ from typing import Final
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layer, Layers
 from rose_mpi.config.models import ConfigTable, CriterionTable, LearnerTable, Table, TasksTable
-from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.places import KeyPath
 from rose_mpi.config.steps import WORK, StepBuilder
 from rose_mpi.config.uncertainty import UncertaintyBuilder
 from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, LearnerSpec, Step
 from rose_mpi.metrics import OPERATORS, STANDARD_OPERATORS
+from rose_mpi.nearest import did_you_mean
 
 _STEPS: Final = {
     LearnerKind.ACTIVE: ("simulation", "training", "active_learn", "criterion"),

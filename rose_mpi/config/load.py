@@ -10,12 +10,12 @@ from typing import Any
 
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.learners import build_learners
-from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.overrides import apply_override, put
 from rose_mpi.config.places import KeyPath, key_lines, shown
 from rose_mpi.config.run_config import RunConfig
 from rose_mpi.config.validate import validated
 from rose_mpi.errors import ConfigError, Fault, UsageError
+from rose_mpi.nearest import did_you_mean
 
 
 def load_config(
@@ -66,6 +66,7 @@ def load_config(
         ranks_per_learner=config.engine.ranks_per_learner,
         dedicated_coordinator=config.engine.coordinator == "dedicated",
         tasks_per_rank=config.engine.tasks_per_rank,
+        walltime=config.run.walltime,
         learners=learners,
         text=_with_overrides(text, overrides, output, max_iterations),
     )

@@ -132,6 +132,7 @@ class RunTable(Table):
     seed: Seed = 0
     max_iterations: Positive | None = None
     output: Text = "results.h5"
+    walltime: Seconds | None = None
     on_failure: Literal["stop_learner", "abort"] = "stop_learner"
     environment: Environment = Field(default_factory=dict)
 

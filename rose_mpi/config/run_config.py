@@ -29,6 +29,8 @@ class RunConfig:
         Whether rank 0 takes no tasks however few ranks there are.
     tasks_per_rank:
         Tasks that a worker runs at a time.
+    walltime:
+        Seconds after which the run stops by itself; ``None``: never.
     text:
         The configuration as it was read, and what the command line changed.
     """
@@ -41,5 +43,6 @@ class RunConfig:
     ranks_per_learner: int | None
     dedicated_coordinator: bool
     tasks_per_rank: int
+    walltime: float | None
     learners: tuple[LearnerSpec, ...]
     text: str

@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
-from rose_mpi.config.nearest import did_you_mean
+from rose_mpi.nearest import did_you_mean
 
 _SCRIPT_SUFFIXES: Final = (".py", ".sh")
 _KNOWN_ONLY_LATER: Final = ("{learner}", "{iteration}", "{index}", "{model}")

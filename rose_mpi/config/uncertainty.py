@@ -8,9 +8,9 @@ from pathlib import Path
 from rose_mpi.config import scripts
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layers
-from rose_mpi.config.nearest import did_you_mean
 from rose_mpi.config.values import REFERENCE
 from rose_mpi.learners.spec import Uncertainty
+from rose_mpi.nearest import suggested
 from rose_mpi.uq.registry import METRICS, RANDOM, Metric
 
 
@@ -40,8 +40,8 @@ class UncertaintyBuilder:
         if ":" in name:
             return self._measured_by_function(layers, name)
         if name not in METRICS:
-            hint = did_you_mean(name, METRICS) or f"; there are {', '.join(METRICS)}"
-            self.faults.add(layers.path("metric"), f"no metric is called {name!r}{hint}")
+            message = f"no metric is called {name!r}{suggested(name, METRICS)}"
+            self.faults.add(layers.path("metric"), message)
             return None
         metric = METRICS[name]
         return Uncertainty(

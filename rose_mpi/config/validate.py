@@ -10,9 +10,9 @@ from pydantic_core import ErrorDetails
 
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.models import ConfigTable, Table
-from rose_mpi.config.nearest import did_you_mean, nearest
 from rose_mpi.config.places import KeyPath
 from rose_mpi.config.values import described
+from rose_mpi.nearest import did_you_mean, nearest, suggested
 
 _MUST_BE: Final[dict[str, str]] = {
     "string_type": "text in quotes",
@@ -46,8 +46,8 @@ def _refuse(document: dict[str, Any], detail: ErrorDetails, faults: FaultList) -
     if detail["type"] == "extra_forbidden":
         *parents, name = path
         known = _keys_at(tuple(parents))
-        meant = nearest(str(name), known)
-        hint = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
+        meant = nearest(name, known)
+        hint = suggested(name, known)
         instead_of = (*parents, meant) if meant else None
         faults.refuse(path, f"unknown key {name!r}{hint}", removed=removed, instead_of=instead_of)
     else:

@@ -10,6 +10,7 @@ from functools import partial
 
 from rose_mpi.execution.selection import write_selection
 from rose_mpi.layout import Layout
+from rose_mpi.mpi.aside import Aside
 from rose_mpi.mpi.coordinator import Coordinator
 from rose_mpi.rl.merging import merge_folder
 from rose_mpi.tasks import TaskCall, TaskResult
@@ -25,6 +26,7 @@ class MpiExecutor:
         self._coordinator = coordinator
         self._post = post
         self._layout = layout
+        self._aside = Aside()
 
     async def open(self, learners: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
         """Give each learner a group of ranks; returns the world ranks of each, the leader first."""
@@ -55,11 +57,11 @@ class MpiExecutor:
 
     async def merge_experience(self, learner: str, iteration: int) -> Mapping[str, int]:
         """Merge what the environments left in the learner's folder."""
-        merged = await asyncio.to_thread(merge_folder, self._layout.workdir(learner), iteration)
+        merged = await self._aside.run(partial(merge_folder, self._layout.workdir(learner), iteration))
         return {"banks": merged.banks, "new_experiences": merged.added, "experiences": merged.total}
 
     async def publish(self, learner: str, iteration: int, scores: Scores) -> Scores:
         """Write a selection to the file that the tasks which follow are told of."""
         path = self._layout.selection(learner, iteration)
-        await asyncio.to_thread(write_selection, path, scores)
+        await self._aside.run(partial(write_selection, path, scores))
         return replace(scores, file=str(path))

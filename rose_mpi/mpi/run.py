@@ -1,0 +1,154 @@
+"""A run on the ranks of a session: where its results go, and who is told what happens."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rose_mpi.errors import ScoreError, UsageError
+from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
+from rose_mpi.execution.user_metrics import load_user_metrics
+from rose_mpi.layout import Layout
+from rose_mpi.mpi.messages import Settings
+from rose_mpi.mpi.session import Session
+from rose_mpi.store.rotate import set_aside
+from rose_mpi.store.writer import ResultsWriter
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is, but for its learners.
+
+    Attributes
+    ----------
+    seed:
+        Every task derives its own from it.
+    output:
+        The results file, absolute.
+    root:
+        Absolute folder where files and modules are looked for.
+    environment:
+        Variables of all tasks.
+    ranks_per_learner:
+        Size of a learner's group; ``None`` leaves it to the engine.
+    dedicated_coordinator:
+        Whether rank 0 takes no tasks however few ranks there are.
+    tasks_per_rank:
+        Tasks that a worker runs at a time.
+    text:
+        The configuration as it was read.
+    metrics:
+        Uncertainty metrics whose kernels will be needed, as far as they are known.
+    """
+
+    name: str
+    seed: int
+    output: Path
+    root: Path
+    environment: Mapping[str, str]
+    ranks_per_learner: int | None
+    dedicated_coordinator: bool
+    tasks_per_rank: int
+    text: str = ""
+    metrics: tuple[str, ...] = ()
+
+
+class Run:
+    """Tells all ranks what the run is, and keeps its results.
+
+    Parameters
+    ----------
+    observers:
+        Who is told of the events beside the results file.
+    on_failure:
+        Called when the results can no longer be written: the run should end then.
+
+    Attributes
+    ----------
+    executor:
+        What learners run on.
+    moved:
+        The results of an earlier run, which were in the way; ``None`` if there were none.
+
+    Raises
+    ------
+    UsageError
+        If a metric of the user's own cannot be imported, or groups cannot have the wanted size.
+    StoreError
+        If the results cannot be written.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        plan: RunPlan,
+        observers: Sequence[Observer] = (),
+        on_failure: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.layout = Layout(plan.output)
+        self._session = session
+        self._plan = plan
+        self._observers = list(observers)
+        settings = _settings(plan, self.layout)
+        _load_metrics(settings)
+        self.executor = session.begin(
+            settings,
+            dedicated=plan.dedicated_coordinator,
+            ranks_per_learner=plan.ranks_per_learner,
+            observe=self.observe,
+        )
+        self.moved = set_aside(self.layout)
+        self._writer = ResultsWriter(self.layout, on_failure)
+        self._observers.insert(0, self._writer)
+
+    def start(self) -> None:
+        """Tell that the run begins."""
+        hosts = self._session.hosts
+        nodes = tuple(dict.fromkeys(hosts))
+        plan = self._plan
+        self.observe(RunStarted(plan.name, time.time(), plan.seed, len(hosts), nodes, plan.text))
+
+    def observe(self, event: Event) -> None:
+        """Tell all observers; from any thread."""
+        for observer in self._observers:
+            observer(event)
+
+    def finish(self, status: RunStatus) -> str:
+        """Tell how the run ended when nothing is under way any more, but do not wait for long.
+
+        Returns what is still under way; empty if nothing is.
+        """
+        under_way = self._session.settle()
+        self.observe(RunFinished(status, time.time()))
+        return under_way
+
+    def close(self) -> None:
+        """Make the results file complete.
+
+        Raises
+        ------
+        StoreError
+            If the disk refused for long; the log is kept then.
+        """
+        self._writer.close()
+
+
+def _settings(plan: RunPlan, layout: Layout) -> Settings:
+    return Settings(
+        run=f"{plan.name}-{uuid.uuid4().hex[:8]}",
+        root=str(plan.root),
+        layout=layout,
+        environment=dict(plan.environment),
+        tasks_per_rank=plan.tasks_per_rank,
+        metrics=plan.metrics,
+    )
+
+
+def _load_metrics(settings: Settings) -> None:
+    try:
+        load_user_metrics(settings.metrics, settings.root)
+    except ScoreError as error:
+        raise UsageError(str(error)) from error
