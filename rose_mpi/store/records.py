@@ -10,6 +10,7 @@ import numpy as np
 
 from rose_mpi.events import (
     Event,
+    GroupChanged,
     IterationFinished,
     LearnerFinished,
     LearnerStarted,
@@ -57,7 +58,9 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     max_rss: int
 
 
-Record = RunStarted | LearnerStarted | TaskRow | IterationFinished | LearnerFinished | RunFinished
+Record = (
+    RunStarted | LearnerStarted | GroupChanged | TaskRow | IterationFinished | LearnerFinished | RunFinished
+)
 
 # A record's first byte is its place in this list: add new kinds at the end.
 _KINDS: Final[tuple[type[Record], ...]] = (
@@ -67,6 +70,7 @@ _KINDS: Final[tuple[type[Record], ...]] = (
     IterationFinished,
     LearnerFinished,
     RunFinished,
+    GroupChanged,
 )
 _CODES: Final = {kind: bytes([code]) for code, kind in enumerate(_KINDS)}
 _DECODERS: Final = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)

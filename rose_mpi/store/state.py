@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from rose_mpi.events import (
+    GroupChanged,
     IterationFinished,
     LearnerFinished,
     LearnerStarted,
@@ -79,6 +80,7 @@ class RunRecord:
     finished: float = float("nan")
     learners: dict[str, LearnerRecord] = field(default_factory=dict)
     tasks: TaskTable = field(default_factory=TaskTable)
+    _groups: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def add(self, record: Record) -> None:
         """Take in the next record."""
@@ -88,7 +90,13 @@ class RunRecord:
             case IterationFinished(state):
                 self.learners[state.learner].iterations.append(state)
             case LearnerStarted(learner):
-                self.learners[learner] = LearnerRecord(record)
+                group = self._groups.pop(learner, record.group)
+                self.learners[learner] = LearnerRecord(replace(record, group=group))
+            case GroupChanged(learner, group) if learner in self.learners:
+                known = self.learners[learner]
+                known.started = replace(known.started, group=group)
+            case GroupChanged(learner, group):
+                self._groups[learner] = group
             case LearnerFinished(learner):
                 ended = self.learners[learner]
                 ended.stop_reason, ended.error, ended.finished = (
