@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from rose_mpi.nearest import nearest
 
 NAN = math.nan
 
@@ -75,8 +76,8 @@ class IterationState:
             raise AttributeError(name)
         if name in self.state:
             return self.state[name]
-        near = difflib.get_close_matches(name, [*type(self).__slots__, "metric_value", *self.state], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the tasks gave {', '.join(self.state) or 'none'}"
+        near = nearest(name, [*type(self).__slots__, "metric_value", *self.state])
+        hint = f"did you mean {near!r}?" if near else f"the tasks gave {', '.join(self.state) or 'none'}"
         raise AttributeError(
             f"the state of {self.learner}, iteration {self.iteration} has no {name!r}: {hint}"
         )

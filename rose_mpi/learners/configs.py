@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeAlias
 
 from rose_mpi.errors import UsageError
+from rose_mpi.nearest import suggested
 from rose_mpi.schedules import OTHERWISE
 
 _DEFAULT: Final = "default"
@@ -116,21 +116,14 @@ def task_config(value: Any, what: str) -> TaskConfig:
     known = [each.name for each in fields(TaskConfig)]
     for key in value:
         if key not in known:
-            raise UsageError(f"{what} has an unknown key {key!r}{nearest(key, known)}")
+            raise UsageError(f"{what} has an unknown key {key!r}{suggested(key, known)}")
     return TaskConfig(**value)
 
 
 def check_task_name(name: str) -> None:
     """Refuse a task that no learner has."""
     if name not in TASKS:
-        raise UsageError(f"no task is called {name!r}{nearest(name, TASKS)}")
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """The nearest of the known names, or all of them, as the end of a message."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(map(repr, known))}"
+        raise UsageError(f"no task is called {name!r}{suggested(name, TASKS)}")
 
 
 def _check_entry(name: str, entry: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from rose_mpi.errors import UsageError
 from rose_mpi.execution.command import with_options
 from rose_mpi.execution.pickled import pickled_call, python_value
-from rose_mpi.learners.configs import nearest
 from rose_mpi.learners.spec import Criterion, OnFailure
+from rose_mpi.nearest import suggested
 from rose_mpi.tasks import Function, Task
 
 _DESCRIPTION: Final = tuple(
@@ -112,7 +112,7 @@ class TaskFunction:
             if key not in named and not key.startswith("-"):
                 raise UsageError(
                     f"{self.name}{inspect.signature(self.function)} takes no {key!r}"
-                    f"{nearest(key, named)}. Options of a command begin with '-'"
+                    f"{suggested(key, named)}. Options of a command begin with '-'"
                 )
         return {key: value for key, value in kwargs.items() if key in named}
 
@@ -143,9 +143,9 @@ def task_function(
         if key not in known:
             others = ("as_executable", "log_params", "on_failure", "count")
             hint = "has no effect on a Python function" if key in _DESCRIPTION else "is unknown"
-            raise UsageError(f"the {stage} task's option {key!r} {hint}{nearest(key, (*known, *others))}")
+            raise UsageError(f"the {stage} task's option {key!r} {hint}{suggested(key, (*known, *others))}")
     if on_failure and on_failure not in tuple(OnFailure):
-        raise UsageError(f"on_failure {on_failure!r} is unknown{nearest(on_failure, OnFailure)}")
+        raise UsageError(f"on_failure {on_failure!r} is unknown{suggested(on_failure, OnFailure)}")
     if not isinstance(count, int) or count < 1:
         raise UsageError(f"count of a {stage} task must be a whole number from 1 on, not {count!r}")
     return TaskFunction(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from rose_mpi.errors import UsageError
+from rose_mpi.nearest import suggested
 
 CLASSIFICATION: Final = "classification"
 REGRESSION: Final = "regression"
@@ -125,6 +125,4 @@ def find_metric(name: str) -> Metric:
     """
     if name in UQ_REGISTRY:
         return UQ_REGISTRY[name]
-    near = difflib.get_close_matches(name, UQ_REGISTRY, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(UQ_REGISTRY)}"
-    raise UsageError(f"no metric is called {name!r}; {hint}")
+    raise UsageError(f"no metric is called {name!r}{suggested(name, UQ_REGISTRY)}")
