@@ -26,7 +26,14 @@ def simulate(scripts, iteration=0):
 
 @pytest.mark.parametrize(
     ("q", "a", "stable"),
-    [(0.3, 0.0, True), (0.89, 0.0, True), (0.93, 0.0, False), (0.706, 0.22, True), (0.706, 0.25, False)],
+    [
+        (0.3, 0.0, True),
+        (0.3, 0.1, False),
+        (0.89, 0.0, True),
+        (0.93, 0.0, False),
+        (0.706, 0.22, True),
+        (0.706, 0.25, False),
+    ],
 )
 def test_the_trap_has_the_textbook_region_of_stability(q, a, stable):
     with modules("custom_policy", "ion_trap") as (ion_trap,):

@@ -66,6 +66,13 @@ def test_uncertainty_is_told_as_entropy_whatever_was_asked_for(predicted, tmp_pa
     assert chosen["indices"] == np.argsort(-entropy, kind="stable")[:10].tolist()
 
 
+def test_labelled_candidates_are_not_chosen_again(predicted, tmp_path):
+    first = json.loads(predicted.run("check_uq.py"))["indices"]
+    np.savez(tmp_path / "labelled.npz", indices=first)
+    second = json.loads(predicted.run("check_uq.py"))["indices"]
+    assert len(set(first) | set(second)) == 20
+
+
 def test_selected_candidates_are_labelled_once(predicted, tmp_path):
     first = labelled(tmp_path)
     selected = np.setdiff1d(np.arange(600), first)[:10]
