@@ -1,4 +1,4 @@
-"""Rank 0: knows all groups, sends them what the learners want, and gathers what comes of it."""
+"""Rank 0: knows who serves whom, sends leaders what the learners want, and gathers what comes of it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rose_mpi.errors import ScoreError
-from rose_mpi.events import Observer, TaskFinished
+from rose_mpi.errors import ScoreError, UsageError
+from rose_mpi.events import GroupChanged, Observer, TaskFinished
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import (
     AskLoan,
     CancelTasks,
-    GroupGo,
-    GroupReady,
-    JoinGroup,
+    CloseLearner,
     LoanRefused,
     LoanReturned,
+    RanksTaken,
+    ReleaseRanks,
     RunStage,
     ScoreEnded,
     ScoreEnsemble,
+    TakeRanks,
     TaskDropped,
     TaskReport,
 )
-from rose_mpi.scheduling.groups import Group, plan_groups
 from rose_mpi.scheduling.lending import AskToLend, Lending
+from rose_mpi.scheduling.placement import Placement
 from rose_mpi.tasks import Function, TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import ScoreRequest, Scores
 
@@ -34,16 +35,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Stage:
+    leader: int
     calls: dict[TaskId, TaskCall]
     answer: Future[list[TaskResult]]
     results: dict[TaskId, TaskResult] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Opening:
-    answer: Future[Mapping[str, tuple[int, ...]]]
-    groups: dict[int, Group] = field(default_factory=dict)
-    missing: set[tuple[int, int]] = field(default_factory=set)
 
 
 class Coordinator:
@@ -69,13 +64,10 @@ class Coordinator:
     ) -> None:
         self._channel = channel
         self._ranks = tuple(ranks)
-        self._slots = slots
-        self._ranks_per_learner = ranks_per_learner
         self._helping = helping
         self._observe = observe
-        self._lending = Lending()
-        self._groups: dict[str, Group] = {}
-        self._opening: _Opening | None = None
+        self._placement = Placement(ranks, ranks_per_learner)
+        self._lending = Lending(slots)
         self._stages: dict[TaskId, _Stage] = {}
         self._scores: dict[int, Future[Scores]] = {}
         self._numbers = 0
@@ -85,28 +77,50 @@ class Coordinator:
         """Something that has not come to its end; empty if nothing is under way."""
         if self._stages:
             return f"task {next(iter(self._stages))}"
-        if self._scores:
-            return "the scoring of an ensemble"
-        return "the forming of groups" if self._opening else ""
+        return "the scoring of an ensemble" if self._scores else ""
+
+    def begin(self) -> None:
+        """Give all ranks to their first leaders; behind the welcome and before all else."""
+        first, *others = self._ranks
+        for rank in others:
+            self._lending.add(rank, 0)
+        self._lending.add(first, len(self._ranks))
+        self._channel.send(first, TakeRanks(self._ranks))
+        if self._helping:
+            self._lending.add(self._channel.rank, 1, functions=False)
+            self._channel.send(self._channel.rank, TakeRanks((self._channel.rank,)))
 
     def open(self, learners: Sequence[str], answer: Future[Mapping[str, tuple[int, ...]]]) -> None:
-        """Form the groups for the learners; answered when every rank knows its place."""
-        groups = plan_groups(self._ranks, learners, self._ranks_per_learner)
-        self._groups = {learner: group for group in groups for learner in group.learners}
-        self._opening = _Opening(answer)
-        for group in groups:
-            self._form(self._opening, group, functions=True)
-        if self._helping:
-            self._form(self._opening, Group((self._channel.rank,), ()), functions=False)
+        """Find ranks for new learners; answered at once, the ranks may come later."""
+        try:
+            placed = self._placement.open(learners)
+        except UsageError as error:
+            _refuse(answer, error)
+            return
+        for move in placed.moves:
+            self._channel.send(move.owner, ReleaseRanks(move.ranks, move.to))
+        for learner, ranks in placed.changed.items():
+            self._observe(GroupChanged(learner, ranks))
+        _answer(answer, placed.groups)
+
+    def close(self, learner: str) -> None:
+        """A learner is over, if it was open."""
+        if self._placement.is_open(learner):
+            self._channel.send(self._placement.leader(learner), CloseLearner(learner))
+            self._placement.close(learner)
 
     def run_stage(self, calls: Sequence[TaskCall], answer: Future[list[TaskResult]]) -> None:
-        """Send a stage to the leader of its learner's group."""
+        """Send a stage to its learner's leader."""
         if not calls:
             _answer(answer, [])
             return
-        stage = _Stage({call.id: call for call in calls}, answer)
+        try:
+            leader = self._placement.leader(calls[0].id.learner)
+        except UsageError as error:
+            _refuse(answer, error)
+            return
+        stage = _Stage(leader, {call.id: call for call in calls}, answer)
         self._stages.update(dict.fromkeys(stage.calls, stage))
-        leader = self._groups[calls[0].id.learner].leader
         self._channel.send(leader, RunStage(tuple(calls)))
         functions = sum(isinstance(call.work, Function) for call in calls)
         self._ask(self._lending.sent(leader, len(calls) - functions, functions))
@@ -115,28 +129,22 @@ class Coordinator:
         """End the tasks of a stage that nobody waits for any more."""
         tasks = tuple(call.id for call in calls if call.id in self._stages)
         if tasks:
-            self._channel.send(self._groups[tasks[0].learner].leader, CancelTasks(tasks))
+            self._channel.send(self._stages[tasks[0]].leader, CancelTasks(tasks))
 
     def score(self, request: ScoreRequest, answer: Future[Scores]) -> None:
-        """Have the learner's group score its ensemble."""
+        """Have the ranks of the learner's group score its ensemble."""
+        try:
+            leader = self._placement.leader(request.learner)
+        except UsageError as error:
+            _refuse(answer, error)
+            return
         self._numbers += 1
         self._scores[self._numbers] = answer
-        leader = self._groups[request.learner].leader
         self._channel.send(leader, ScoreEnsemble(self._numbers, request))
 
-    def group_ready(self, rank: int, message: GroupReady) -> None:
-        """A member is ready; when all are, the communicators are created and learners may begin."""
-        opening = self._opening
-        if opening is None:
-            raise RuntimeError(f"rank {rank} is ready for a group that nobody forms")
-        opening.missing.discard((message.number, rank))
-        if opening.missing:
-            return
-        for number, group in opening.groups.items():
-            for member in group.ranks:
-                self._channel.send(member, GroupGo(number))
-        self._opening = None
-        _answer(opening.answer, {learner: group.ranks for learner, group in self._groups.items()})
+    def ranks_taken(self, leader: int, message: RanksTaken) -> None:
+        """Ranks have come to another leader."""
+        self._ask(self._lending.moved(message.owner, leader, message.ranks))
 
     def task_report(self, leader: int, message: TaskReport) -> None:
         """An attempt ended; its stage is complete with the last final one."""
@@ -163,14 +171,6 @@ class Coordinator:
             _refuse(answer, ScoreError(message.error))
         else:
             _answer(answer, message.scores)
-
-    def _form(self, opening: _Opening, group: Group, functions: bool) -> None:
-        self._numbers += 1
-        opening.groups[self._numbers] = group
-        for rank in group.ranks:
-            opening.missing.add((self._numbers, rank))
-            self._channel.send(rank, JoinGroup(self._numbers, group, functions))
-        self._lending.add(group.leader, len(group.ranks), self._slots, functions)
 
     def _settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
         stage = self._stages.pop(task)

@@ -29,10 +29,21 @@ class MpiExecutor:
         self._aside = Aside()
 
     async def open(self, learners: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
-        """Give each learner a group of ranks; returns the world ranks of each, the leader first."""
+        """Give each learner a group of ranks; returns the world ranks of each, the leader first.
+
+        Raises
+        ------
+        UsageError
+            If a learner of this name is open already.
+        """
         answer: Future[Mapping[str, tuple[int, ...]]] = Future()
         self._post(partial(self._coordinator.open, tuple(learners), answer))
-        return await asyncio.wrap_future(answer)
+        try:
+            return await asyncio.wrap_future(answer)
+        except asyncio.CancelledError:
+            for learner in learners:
+                self.close(learner)
+            raise
 
     def close(self, learner: str) -> None:
         """The learner has ended; from any thread."""

@@ -1,31 +1,38 @@
-"""The rank that spreads the stages of a group's learners over the group."""
+"""What spreads the stages of a group's learners over the group; every rank has one, with ranks or without."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import singledispatchmethod
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.messages import (
     AskLoan,
     CancelTasks,
+    CloseLearner,
+    DropArrays,
     KillTask,
     Loan,
     LoanOver,
     LoanRefused,
     LoanReturned,
+    RanksTaken,
     RecallLoan,
+    ReleaseRanks,
     RunStage,
     RunTask,
+    TakeRanks,
     TaskDropped,
     TaskEnded,
     TaskReport,
 )
-from rose_mpi.scheduling.dispatcher import (
-    Dispatcher,
+from rose_mpi.scheduling.dispatcher import Dispatcher
+from rose_mpi.scheduling.instructions import (
+    Discard,
     Drop,
     GiveBack,
+    HandOver,
     Instruction,
     Kill,
     Lend,
@@ -33,16 +40,27 @@ from rose_mpi.scheduling.dispatcher import (
     Report,
     Run,
 )
+from rose_mpi.tasks import RankArray
 
 
 class Leader:
     """Turns messages into events for the dispatcher, and its instructions into messages."""
 
-    def __init__(self, channel: Channel, ranks: Sequence[int], slots: int, functions: bool) -> None:
+    def __init__(self, channel: Channel, slots: int, functions: bool) -> None:
         self._channel = channel
         self._functions = functions
-        self._dispatcher = Dispatcher(ranks, slots, functions)
+        self._dispatcher = Dispatcher(slots, functions)
         self._lent_to: dict[int, int] = {}
+
+    def take_ranks(self, owner: int, message: TakeRanks) -> None:
+        """Ranks belong to this leader: from another one, or at the beginning from the coordinator."""
+        if owner != COORDINATOR:
+            self._channel.send(COORDINATOR, RanksTaken(owner, len(message.ranks)))
+        self._carry_out(self._dispatcher.take(message.ranks))
+
+    def release_ranks(self, message: ReleaseRanks) -> None:
+        """Ranks are to belong to another leader."""
+        self._carry_out(self._dispatcher.release(message.ranks, message.to))
 
     def run_stage(self, message: RunStage) -> None:
         """Take the tasks of a stage."""
@@ -51,6 +69,10 @@ class Leader:
     def cancel(self, message: CancelTasks) -> None:
         """End tasks that are no longer wanted."""
         self._carry_out(self._dispatcher.cancel(message.tasks))
+
+    def close(self, message: CloseLearner) -> None:
+        """A learner is over."""
+        self._carry_out(self._dispatcher.close(message.learner))
 
     def task_ended(self, message: TaskEnded) -> None:
         """A worker ended an attempt."""
@@ -76,6 +98,18 @@ class Leader:
         """A lent rank came back."""
         self._channel.send(COORDINATOR, LoanReturned(self._lent_to.pop(message.rank), message.unsuited))
         self._carry_out(self._dispatcher.take_back(message.rank))
+
+    def claim(self, learner: str, arrays: Iterable[RankArray]) -> RankArray | None:
+        """Keep arrays until they are scored; returns the first that is not here."""
+        return self._dispatcher.claim(learner, arrays)
+
+    def begin_scoring(self, arrays: Iterable[RankArray]) -> tuple[int, ...]:
+        """The ranks that score claimed arrays together; none if none has come yet."""
+        return self._dispatcher.begin_scoring(arrays)
+
+    def end_scoring(self, ranks: Collection[int], arrays: Iterable[RankArray]) -> None:
+        """The ranks have scored the arrays."""
+        self._carry_out(self._dispatcher.end_scoring(ranks, arrays))
 
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
@@ -113,3 +147,11 @@ class Leader:
     @_act.register
     def _(self, recall: Recall) -> None:
         self._channel.send(recall.borrower, RecallLoan(recall.rank))
+
+    @_act.register
+    def _(self, over: HandOver) -> None:
+        self._channel.send(over.to, TakeRanks(over.ranks))
+
+    @_act.register
+    def _(self, discard: Discard) -> None:
+        self._channel.send(discard.rank, DropArrays(discard.keys))

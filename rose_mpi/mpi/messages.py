@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rose_mpi.layout import Layout
-from rose_mpi.scheduling.groups import Group
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
 
@@ -48,26 +47,26 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinGroup:
-    """You belong to this group, whose ranks may run functions or not. To every member of it."""
+class TakeRanks:
+    """These ranks are yours from now on. To a leader, from the one that had them."""
 
-    number: int
-    group: Group
-    functions: bool
+    ranks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class GroupReady:
-    """My main thread waits to enter the creation of the group's communicator. To the coordinator."""
+class RanksTaken:
+    """So many ranks came to me from ``owner``. To the coordinator."""
 
-    number: int
+    owner: int
+    ranks: int
 
 
 @dataclass(frozen=True, slots=True)
-class GroupGo:
-    """All members are ready: create the communicator. To every member."""
+class ReleaseRanks:
+    """These ranks shall belong to the leader ``to``: give it each as soon as you can. To their leader."""
 
-    number: int
+    ranks: tuple[int, ...]
+    to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,13 @@ class CancelTasks:
     """Tasks that are no longer wanted. To the leader that has them."""
 
     tasks: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLearner:
+    """A learner is over, and all its stages with it. To its leader."""
+
+    learner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,13 @@ class KillTask:
 
     task: TaskId
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropArrays:
+    """Nobody will score the arrays with these keys. To the worker that keeps them."""
+
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +192,14 @@ class ScoreEnsemble:
 
 @dataclass(frozen=True, slots=True)
 class PrepareScore:
-    """Open these predictions (position in the ensemble, member) and say whether they fit. To a member."""
+    """Open these predictions (position in the ensemble, member) and say whether they fit.
+
+    To each of the ``ranks`` that score the ensemble together.
+    """
 
     number: int
     request: ScoreRequest
+    ranks: tuple[int, ...]
     mine: tuple[tuple[int, Member], ...]
 
 
@@ -234,15 +251,17 @@ class Goodbye:
 Message = (
     Hello
     | Welcome
-    | JoinGroup
-    | GroupReady
-    | GroupGo
+    | TakeRanks
+    | RanksTaken
+    | ReleaseRanks
     | RunStage
     | CancelTasks
+    | CloseLearner
     | TaskReport
     | TaskDropped
     | RunTask
     | KillTask
+    | DropArrays
     | TaskEnded
     | AskLoan
     | LoanRefused

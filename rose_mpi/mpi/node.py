@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from rose_mpi.execution.context import RunContext
 from rose_mpi.mpi import messages as m
@@ -14,53 +14,33 @@ from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
-from rose_mpi.mpi.membership import Membership
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
 from rose_mpi.mpi.worker import Worker
 from rose_mpi.mpi.world import World
 
-T = TypeVar("T")
 Handler = Callable[[int, Any], None]
 
 
 class Node:
-    """Delivers messages to the worker, the leader and the member that this rank is."""
+    """Delivers messages to the worker, the leader and the member that this rank is.
+
+    These parts begin with the welcome. Other ranks may have had theirs before: what they say waits.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.channel = Channel(world.comm)
         self.progress = Progress(self.channel, alone=world.size == 1)
+        self.progress.handle = self._deliver
         self.runner = CallRunner()
-        self._membership = Membership(world.base, self.channel, self.runner, self.progress.post)
-        self._kernels = KernelWarming()
         self._worker: Worker | None = None
-        self._member: ScoreMember | None = None
-        self._leader: Leader | None = None
-        self._score_lead: ScoreLead | None = None
-        self._slots = 1
+        self._early: list[tuple[int, m.Message]] = []
         self._thread = threading.Thread(target=self._run, name="rose-engine", daemon=True)
         self.handlers: dict[type, Handler] = {
             m.Welcome: lambda _, message: self._welcome(message),
-            m.JoinGroup: lambda _, message: self._join(message),
-            m.GroupGo: lambda _, message: self._membership.go(message),
-            m.RunTask: lambda rank, message: _there(self._worker).run(rank, message),
-            m.KillTask: lambda _, message: _there(self._worker).kill(message),
-            m.RunStage: lambda _, message: _there(self._leader).run_stage(message),
-            m.CancelTasks: lambda _, message: _there(self._leader).cancel(message),
-            m.TaskEnded: lambda _, message: _there(self._leader).task_ended(message),
-            m.AskLoan: lambda _, message: _there(self._leader).ask_loan(message),
-            m.Loan: lambda rank, message: _there(self._leader).loan(rank, message),
-            m.RecallLoan: lambda _, message: _there(self._leader).recall_loan(message),
-            m.LoanOver: lambda _, message: _there(self._leader).loan_over(message),
-            m.PrepareScore: lambda rank, message: _there(self._member).prepare(rank, message),
-            m.ScoreGo: lambda _, message: _there(self._member).go(message),
-            m.ScoreEnsemble: lambda _, message: _there(self._score_lead).order(message),
-            m.ScoreReady: lambda rank, message: _there(self._score_lead).ready(rank, message),
-            m.MemberScored: lambda rank, message: _there(self._score_lead).ended(rank, message),
             m.Goodbye: lambda *_: self._goodbye(),
         }
-        self.progress.handle = lambda rank, message: self.handlers[type(message)](rank, message)
 
     def start(self) -> None:
         """Begin to answer messages, and tell the coordinator so."""
@@ -75,7 +55,6 @@ class Node:
     def join(self) -> None:
         """Wait for the end of the engine thread, after a goodbye; then free what MPI holds."""
         self._thread.join()
-        self._membership.free()
         self.world.comm.Free()
 
     def _run(self) -> None:
@@ -95,31 +74,37 @@ class Node:
             cpus=message.cpus,
             environment=settings.environment,
         )
-        self._slots = settings.tasks_per_rank
         worker = self._worker = Worker(context, self.channel, self.runner, self.progress.post)
         self.progress.watch(worker.fileno(), worker.collect)
-        self._member = ScoreMember(
+        kernels = KernelWarming(settings.root)
+        if settings.metrics and self._serves_learners:
+            kernels.start(settings.metrics)
+        leader = Leader(self.channel, settings.tasks_per_rank, functions=self._serves_learners)
+        score_lead = ScoreLead(self.channel, leader)
+        member = ScoreMember(
             self.channel,
             self.runner,
             self.progress.post,
-            lambda: self._membership.comm,
+            self.world.base,
             worker.arrays,
             threads=message.threads,
-            kernels_ready=self._kernels.wait,
+            kernels=kernels,
         )
-        if settings.metrics and self._serves_learners:
-            self._kernels.start(settings.metrics, settings.root)
+        self.handlers.update(_handlers(worker, leader, score_lead, member))
+        early, self._early = self._early, []
+        for rank, waiting in early:
+            self._deliver(rank, waiting)
 
     @property
     def _serves_learners(self) -> bool:
         return self.world.rank > 0 or self.world.size == 1
 
-    def _join(self, message: m.JoinGroup) -> None:
-        group = message.group
-        self._membership.join(message)
-        if group.leader == self.world.rank:
-            self._leader = Leader(self.channel, group.ranks, self._slots, message.functions)
-            self._score_lead = ScoreLead(self.channel, group.ranks)
+    def _deliver(self, rank: int, message: m.Message) -> None:
+        handler = self.handlers.get(type(message))
+        if handler:
+            handler(rank, message)
+        else:
+            self._early.append((rank, message))
 
     def _goodbye(self) -> None:
         if self._worker:
@@ -129,7 +114,30 @@ class Node:
         self.progress.stop()
 
 
-def _there(part: T | None) -> T:
-    if part is None:
-        raise RuntimeError("a message came before the rank had its part in the run")
-    return part
+def _handlers(
+    worker: Worker, leader: Leader, score_lead: ScoreLead, member: ScoreMember
+) -> dict[type, Handler]:
+    def take_ranks(owner: int, message: m.TakeRanks) -> None:
+        leader.take_ranks(owner, message)
+        score_lead.proceed()
+
+    return {
+        m.RunTask: worker.run,
+        m.KillTask: lambda _, message: worker.kill(message),
+        m.DropArrays: lambda _, message: worker.drop(message),
+        m.TakeRanks: take_ranks,
+        m.ReleaseRanks: lambda _, message: leader.release_ranks(message),
+        m.RunStage: lambda _, message: leader.run_stage(message),
+        m.CancelTasks: lambda _, message: leader.cancel(message),
+        m.CloseLearner: lambda _, message: leader.close(message),
+        m.TaskEnded: lambda _, message: leader.task_ended(message),
+        m.AskLoan: lambda _, message: leader.ask_loan(message),
+        m.Loan: leader.loan,
+        m.RecallLoan: lambda _, message: leader.recall_loan(message),
+        m.LoanOver: lambda _, message: leader.loan_over(message),
+        m.PrepareScore: member.prepare,
+        m.ScoreGo: lambda _, message: member.go(message),
+        m.ScoreEnsemble: lambda _, message: score_lead.order(message),
+        m.ScoreReady: score_lead.ready,
+        m.MemberScored: score_lead.ended,
+    }

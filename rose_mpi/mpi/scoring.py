@@ -1,6 +1,10 @@
 """Scoring an ensemble over a group: prepare, ready from all members, go.
 
-Nobody enters the collective before every member has opened its predictions and they are known to fit.
+Nobody enters the collective before every member has opened its predictions and they are known to fit. The
+members are the ranks that the leader owns when it begins. No two ranks ever wait for each other's
+collectives: a rank belongs to one leader at a time and stays until the scoring has ended, a leader has one
+scoring under way at a time, and a member enters in the thread that serves, one call after another. So what
+may be before a member's turn are functions, which end, or a scoring that its former leader has ended already.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ from numpy.typing import NDArray
 from rose_mpi.errors import ScoreError
 from rose_mpi.mpi.callrunner import CallRunner, Gate
 from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.communicators import communicator_of
+from rose_mpi.mpi.kernels import KernelWarming
+from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.messages import (
     MemberScored,
     PrepareScore,
@@ -26,7 +33,7 @@ from rose_mpi.mpi.messages import (
 )
 from rose_mpi.tasks import RankArray
 from rose_mpi.uq.ensemble import score_ensemble
-from rose_mpi.uq.scores import Member
+from rose_mpi.uq.scores import Member, ScoreRequest
 from rose_mpi.uq.validation import PredictionError
 
 Array = NDArray[np.generic]
@@ -35,6 +42,7 @@ Array = NDArray[np.generic]
 @dataclass(slots=True)
 class _Score:
     order: ScoreEnsemble
+    ranks: tuple[int, ...]
     ready: dict[int, ScoreReady] = field(default_factory=dict)
     ended: dict[int, MemberScored] = field(default_factory=dict)
 
@@ -42,36 +50,55 @@ class _Score:
 class ScoreLead:
     """The leader's side: one collective of its group at a time."""
 
-    def __init__(self, channel: Channel, ranks: Sequence[int]) -> None:
+    def __init__(self, channel: Channel, leader: Leader) -> None:
         self._channel = channel
-        self._ranks = tuple(ranks)
+        self._leader = leader
         self._waiting: deque[ScoreEnsemble] = deque()
         self._score: _Score | None = None
 
     def order(self, message: ScoreEnsemble) -> None:
         """Score an ensemble when those before it are done."""
+        missing = self._leader.claim(message.request.learner, _kept(message.request))
+        if missing:
+            error = f"a prediction that rank {missing.rank} made was dropped or scored before ({missing.key})"
+            self._channel.send(COORDINATOR, ScoreEnded(message.number, None, error))
+            return
         self._waiting.append(message)
-        self._next()
+        self.proceed()
+
+    def proceed(self) -> None:
+        """Begin with the next ensemble, if none is being scored and there are ranks for it."""
+        if self._score or not self._waiting:
+            return
+        request = self._waiting[0].request
+        ranks = self._leader.begin_scoring(_kept(request))
+        if not ranks:
+            return
+        order = self._waiting.popleft()
+        self._score = _Score(order, ranks)
+        shares = _shares(request.members, ranks)
+        for rank in ranks:
+            self._channel.send(rank, PrepareScore(order.number, request, ranks, shares[rank]))
 
     def ready(self, rank: int, message: ScoreReady) -> None:
         """A member has opened its predictions, or could not."""
         score = self._current
         score.ready[rank] = message
-        if len(score.ready) < len(self._ranks):
+        if len(score.ready) < len(score.ranks):
             return
         error = _disagreement(score.order.request.members, score.ready)
-        for member in self._ranks:
+        for member in score.ranks:
             self._channel.send(member, ScoreGo(message.number, go=not error))
         if error:
-            self._end(ScoreEnded(message.number, None, error))
+            self._end(score, ScoreEnded(message.number, None, error))
 
     def ended(self, rank: int, message: MemberScored) -> None:
         """A member has left the collective."""
         score = self._current
         score.ended[rank] = message
-        if len(score.ended) == len(self._ranks):
-            first = score.ended[self._ranks[0]]
-            self._end(ScoreEnded(first.number, first.scores, first.error))
+        if len(score.ended) == len(score.ranks):
+            first = score.ended[score.ranks[0]]
+            self._end(score, ScoreEnded(first.number, first.scores, first.error))
 
     @property
     def _current(self) -> _Score:
@@ -79,19 +106,16 @@ class ScoreLead:
             raise RuntimeError("no ensemble is being scored")
         return self._score
 
-    def _next(self) -> None:
-        if self._score or not self._waiting:
-            return
-        order = self._waiting.popleft()
-        self._score = _Score(order)
-        shares = _shares(order.request.members, self._ranks)
-        for rank in self._ranks:
-            self._channel.send(rank, PrepareScore(order.number, order.request, shares[rank]))
-
-    def _end(self, outcome: ScoreEnded) -> None:
+    def _end(self, score: _Score, outcome: ScoreEnded) -> None:
         self._channel.send(COORDINATOR, outcome)
         self._score = None
-        self._next()
+        self._leader.end_scoring(score.ranks, _kept(score.order.request))
+        self.proceed()
+
+
+def _kept(request: ScoreRequest) -> list[RankArray]:
+    """The predictions that are in the memory of ranks."""
+    return [member.array for member in request.members if isinstance(member.array, RankArray)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +129,12 @@ class ScoreMember:
 
     Parameters
     ----------
-    comm:
-        Gives the communicator of the rank's group.
+    base:
+        The communicator of all ranks, from which those of the members are made.
     arrays:
         Predictions that functions left on this rank, by key; each is scored once and then let go.
-    kernels_ready:
-        Waits until the metrics are imported and compiled.
+    kernels:
+        Knows when a metric is imported and compiled.
     """
 
     def __init__(
@@ -118,18 +142,18 @@ class ScoreMember:
         channel: Channel,
         runner: CallRunner,
         post: Callable[[Callable[[], None]], None],
-        comm: Callable[[], MPI.Intracomm],
+        base: MPI.Intracomm,
         arrays: MutableMapping[str, Array],
         threads: int,
-        kernels_ready: Callable[[], None],
+        kernels: KernelWarming,
     ) -> None:
         self._channel = channel
         self._runner = runner
         self._post = post
-        self._comm = comm
+        self._base = base
         self._arrays = arrays
         self._threads = threads
-        self._kernels_ready = kernels_ready
+        self._kernels = kernels
         self._gates: dict[int, Gate] = {}
 
     def prepare(self, leader: int, message: PrepareScore) -> None:
@@ -143,7 +167,7 @@ class ScoreMember:
 
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
         try:
-            self._kernels_ready()
+            self._kernels.wait(message.request.metric)
             opened = self._open(message)
             shapes = tuple((position, array.shape) for position, array in opened.predictions.items())
             ready = ScoreReady(message.number, shapes, "")
@@ -151,13 +175,14 @@ class ScoreMember:
             opened, ready = _Opened({}, None), ScoreReady(message.number, (), str(error))
         self._reply(leader, ready)
         if gate.wait():
-            self._reply(leader, self._entered(message, opened))
+            with communicator_of(self._base, message.ranks, message.number) as comm:
+                scored = self._scored(comm, message, opened)
+            self._reply(leader, scored)
         self._forget(message)
 
-    def _entered(self, message: PrepareScore, opened: _Opened) -> MemberScored:
+    def _scored(self, comm: MPI.Intracomm, message: PrepareScore, opened: _Opened) -> MemberScored:
         request = message.request
         try:
-            comm = self._comm()
             scores = score_ensemble(
                 comm,
                 list(opened.predictions.values()),

@@ -111,7 +111,7 @@ class Session:
         )
         self._node.handlers.update(
             {
-                m.GroupReady: coordinator.group_ready,
+                m.RanksTaken: coordinator.ranks_taken,
                 m.TaskReport: coordinator.task_report,
                 m.TaskDropped: coordinator.task_dropped,
                 m.LoanRefused: coordinator.loan_refused,
@@ -121,6 +121,7 @@ class Session:
         )
         running = frozenset((0, *learners) if helping else learners)
         self._node.progress.post(lambda: self._welcome(settings, running))
+        self._node.progress.post(coordinator.begin)
         return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
 
     def settle(self) -> str:

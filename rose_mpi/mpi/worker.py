@@ -19,7 +19,7 @@ from rose_mpi.execution.helper_client import Exited, Helper
 from rose_mpi.execution.result import result_of
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
-from rose_mpi.mpi.messages import KillTask, RunTask, TaskEnded
+from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskEnded
 from rose_mpi.tasks import Expects, FileArray, Function, RankArray, TaskId, TaskResult, TaskStatus
 
 
@@ -73,6 +73,11 @@ class Worker:
                 self._helper.kill(token)
                 return
         self._cancelled.add(order.task)
+
+    def drop(self, order: DropArrays) -> None:
+        """Let go of arrays that nobody will score."""
+        for key in order.keys:
+            del self.arrays[key]
 
     def collect(self) -> None:
         """Report the executables that ended."""

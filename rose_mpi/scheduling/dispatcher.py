@@ -3,73 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from rose_mpi.tasks import Function, TaskCall, TaskId, TaskResult, TaskStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Run an attempt of a task on ``rank``; its arrays may stay there if ``keep``."""
-
-    rank: int
-    call: TaskCall
-    attempt: int
-    queued: float
-    keep: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Tell the coordinator of an attempt; ``final`` if no other will follow."""
-
-    result: TaskResult
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """End an attempt that runs on ``rank``."""
-
-    rank: int
-    task: TaskId
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lend:
-    """Hand the own idle ``rank`` to the leader ``borrower``."""
-
-    rank: int
-    borrower: int
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBack:
-    """Return a borrowed ``rank`` to its ``owner``; ``unsuited`` if it may not run what waits."""
-
-    rank: int
-    owner: int
-    unsuited: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """Ask ``borrower`` to return ``rank`` when its present task ends."""
-
-    rank: int
-    borrower: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Tell the coordinator that a waiting task will not run."""
-
-    task: TaskId
-
-
-Instruction = Run | Report | Drop | Kill | Lend | GiveBack | Recall
+from rose_mpi.scheduling.instructions import (
+    Discard,
+    Drop,
+    GiveBack,
+    HandOver,
+    Instruction,
+    Kill,
+    Lend,
+    Recall,
+    Report,
+    Run,
+)
+from rose_mpi.scheduling.roster import Loan, Roster
+from rose_mpi.tasks import Function, RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 
 
 @dataclass(slots=True)
@@ -87,13 +37,6 @@ class _Running:
     cancelled: bool = False
 
 
-@dataclass(slots=True)
-class _Loan:
-    owner: int
-    functions: bool
-    recalled: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """Tasks that wait in one queue: a learner's executables, or its functions."""
@@ -103,29 +46,37 @@ class _Kind:
 
 
 class Dispatcher:
-    """Keeps every rank busy, takes learners in turn, borrows and lends ranks.
+    """Keeps every rank busy, takes learners in turn, borrows and lends ranks, and gives ranks away.
+
+    It begins without ranks; they come and go one by one, without anything being stopped.
 
     Parameters
     ----------
-    ranks:
-        The group's own ranks.
     slots:
         Tasks that a rank runs at a time.
     functions:
         Whether the own ranks may run Python functions (the coordinator's rank may not).
     """
 
-    def __init__(self, ranks: Sequence[int], slots: int, functions: bool = True) -> None:
-        self._own = frozenset(ranks)
-        self._slots = slots
+    def __init__(self, slots: int, functions: bool = True) -> None:
+        self._roster = Roster(slots)
         self._functions = functions
-        self._free = dict.fromkeys(ranks, slots)
-        self._idle: OrderedDict[int, None] = OrderedDict.fromkeys(ranks)
-        self._lent: dict[int, int] = {}
-        self._to_call_back: set[int] = set()
-        self._borrowed: dict[int, _Loan] = {}
         self._queues: OrderedDict[_Kind, OrderedDict[TaskId, _Waiting]] = OrderedDict()
         self._running: dict[TaskId, _Running] = {}
+        self._kept: dict[str, dict[RankArray, None]] = {}
+
+    def take(self, ranks: Iterable[int]) -> list[Instruction]:
+        """Use ranks that belong to this leader from now on."""
+        arrived = tuple(ranks)
+        for rank in arrived:
+            self._roster.take(rank)
+        return self._dispatch(arrived)
+
+    def release(self, ranks: Collection[int], to: int) -> list[Instruction]:
+        """Give ranks away, each as soon as it is idle and nothing on it is needed here any more."""
+        for rank in ranks:
+            self._roster.order_away(rank, to)
+        return [*self._recall(ranks), *self._hand_over(ranks)]
 
     def submit(self, calls: Iterable[TaskCall], now: float) -> list[Instruction]:
         """Take the tasks of a stage."""
@@ -139,8 +90,11 @@ class Dispatcher:
         again = self._repeats(running, result)
         if again:
             self._enqueue(_Waiting(running.call, running.attempt + 1, now), first=True)
-        self._release(running.rank)
-        return [Report(result, final=not again), *self._dispatch(running.rank)]
+        instructions: list[Instruction] = [Report(result, final=not again)]
+        if isinstance(result.value, RankArray):
+            instructions += self._keep(result.value, running)
+        self._roster.vacate(running.rank)
+        return [*instructions, *self._dispatch((running.rank,))]
 
     def cancel(self, tasks: Iterable[TaskId]) -> list[Instruction]:
         """End tasks: waiting ones are dropped, running ones are killed and reported later."""
@@ -158,32 +112,55 @@ class Dispatcher:
         """Give up an idle own rank for another leader; ``None`` if there is none to spare."""
         if self._queues:
             return None
-        rank = next((rank for rank in self._idle if rank in self._own and self._is_idle(rank)), None)
-        if rank is None:
-            return None
-        self._remove(rank)
-        self._lent[rank] = borrower
-        self._to_call_back.add(rank)
-        return Lend(rank, borrower)
+        rank = self._roster.lend(borrower)
+        return None if rank is None else Lend(rank, borrower)
 
     def borrow(self, rank: int, owner: int, functions: bool) -> list[Instruction]:
         """Use another group's rank for as long as tasks wait for it."""
-        self._borrowed[rank] = _Loan(owner, functions)
-        self._add(rank)
-        return self._dispatch(rank)
+        self._roster.borrow(rank, Loan(owner, functions))
+        return self._dispatch((rank,))
 
     def recall(self, rank: int) -> list[Instruction]:
         """Return a borrowed rank when its present tasks end."""
-        if rank in self._borrowed:
-            self._borrowed[rank].recalled = True
-        return self._dispatch(rank)
+        self._roster.end_loan(rank)
+        return self._dispatch((rank,))
 
     def take_back(self, rank: int) -> list[Instruction]:
         """Use a lent rank again."""
-        del self._lent[rank]
-        self._to_call_back.discard(rank)
-        self._add(rank)
-        return self._dispatch()
+        self._roster.take_back(rank)
+        return self._dispatch((rank,))
+
+    def claim(self, learner: str, arrays: Iterable[RankArray]) -> RankArray | None:
+        """Keep arrays until they are scored; returns the first that is not here, and keeps none then."""
+        kept = self._kept.get(learner, {})
+        wanted = tuple(arrays)
+        missing = next((array for array in wanted if array not in kept), None)
+        if missing is None:
+            for array in wanted:
+                del kept[array]
+        return missing
+
+    def begin_scoring(self, arrays: Iterable[RankArray]) -> tuple[int, ...]:
+        """The ranks that score claimed arrays together, and stay until then; none if none has come yet."""
+        ranks = {*self._roster.staying(), *(array.rank for array in arrays)}
+        for rank in ranks:
+            self._roster.hold(rank)
+        return tuple(sorted(ranks))
+
+    def end_scoring(self, ranks: Collection[int], arrays: Iterable[RankArray]) -> list[Instruction]:
+        """The ranks have scored the arrays, and let go of them."""
+        for rank in (*ranks, *(array.rank for array in arrays)):
+            self._roster.let_go(rank)
+        return self._hand_over(ranks)
+
+    def close(self, learner: str) -> list[Instruction]:
+        """A learner is over: what was kept for it will not be scored."""
+        keys: dict[int, list[str]] = {}
+        for array in self._kept.pop(learner, {}):
+            keys.setdefault(array.rank, []).append(array.key)
+            self._roster.let_go(array.rank)
+        discards = [Discard(rank, tuple(those)) for rank, those in keys.items()]
+        return [*discards, *self._hand_over(keys)]
 
     def _enqueue(self, waiting: _Waiting, first: bool) -> None:
         kind = _kind(waiting.call)
@@ -201,28 +178,38 @@ class Dispatcher:
                 return True
         return False
 
-    def _dispatch(self, changed: int | None = None) -> list[Instruction]:
-        """Fill the idle ranks; ``changed`` is the rank that may be idle now and have to go back."""
+    def _keep(self, array: RankArray, running: _Running) -> list[Instruction]:
+        """Remember where an array is, if anybody still wants it."""
+        if running.cancelled:
+            return [Discard(array.rank, (array.key,))]
+        self._kept.setdefault(running.call.id.learner, {})[array] = None
+        self._roster.hold(array.rank)
+        return []
+
+    def _dispatch(self, changed: Collection[int] = ()) -> list[Instruction]:
+        """Fill the ranks that are ready; ``changed`` are those that may be idle now and have to go."""
         instructions: list[Instruction] = []
-        for rank in list(self._idle) if self._queues else ():
-            while rank in self._idle and (waiting := self._next_for(rank)):
+        ready = self._roster.ready
+        for rank in list(ready) if self._queues else ():
+            while rank in ready and (waiting := self._next_for(rank)):
                 instructions.append(self._start(rank, waiting))
             if not self._queues:
                 break
-        return instructions + self._give_back(changed) + self._call_back()
+        instructions += self._give_back(changed)
+        instructions += self._hand_over(changed)
+        if self._queues:
+            instructions += self._recall(self._roster.not_recalled)
+        return instructions
 
     def _start(self, rank: int, waiting: _Waiting) -> Run:
         self._running[waiting.call.id] = _Running(rank, waiting.call, waiting.attempt)
-        self._free[rank] -= 1
-        if not self._free[rank]:
-            del self._idle[rank]
-        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=rank in self._own)
+        self._roster.occupy(rank)
+        keep = rank in self._roster.own
+        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep)
 
     def _next_for(self, rank: int) -> _Waiting | None:
         """The next task for a rank, of the learner whose turn has not come for longest."""
-        loan = self._borrowed.get(rank)
-        if loan and loan.recalled:
-            return None
+        loan = self._roster.borrowed.get(rank)
         functions = loan.functions if loan else self._functions
         kind = next((kind for kind in self._queues if functions or not kind.functions), None)
         if kind is None:
@@ -236,34 +223,26 @@ class Dispatcher:
         if not self._queues[kind]:
             del self._queues[kind]
 
-    def _give_back(self, rank: int | None) -> list[Instruction]:
-        if rank not in self._borrowed or not self._is_idle(rank):
-            return []
-        self._remove(rank)
-        loan = self._borrowed.pop(rank)
-        unsuited = bool(self._queues) and not loan.recalled
-        return [GiveBack(rank, loan.owner, unsuited)]
+    def _give_back(self, ranks: Iterable[int]) -> list[Instruction]:
+        instructions: list[Instruction] = []
+        for rank in ranks:
+            if rank in self._roster.borrowed and self._roster.is_idle(rank):
+                loan = self._roster.give_back(rank)
+                unsuited = bool(self._queues) and not loan.recalled
+                instructions.append(GiveBack(rank, loan.owner, unsuited))
+        return instructions
 
-    def _call_back(self) -> list[Instruction]:
-        if not (self._queues and self._to_call_back):
-            return []
-        wanted, self._to_call_back = sorted(self._to_call_back), set()
-        return [Recall(rank, self._lent[rank]) for rank in wanted]
+    def _hand_over(self, ranks: Iterable[int]) -> list[Instruction]:
+        leaving: dict[int, list[int]] = {}
+        for rank in ranks:
+            to = self._roster.depart(rank)
+            if to is not None:
+                leaving.setdefault(to, []).append(rank)
+        return [HandOver(tuple(those), to) for to, those in leaving.items()]
 
-    def _add(self, rank: int) -> None:
-        self._free[rank] = self._slots
-        self._idle[rank] = None
-
-    def _release(self, rank: int) -> None:
-        self._free[rank] += 1
-        self._idle[rank] = None
-
-    def _is_idle(self, rank: int) -> bool:
-        return self._free[rank] == self._slots
-
-    def _remove(self, rank: int) -> None:
-        del self._free[rank]
-        del self._idle[rank]
+    def _recall(self, ranks: Iterable[int]) -> list[Instruction]:
+        borrowers = ((rank, self._roster.recall(rank)) for rank in ranks)
+        return [Recall(rank, borrower) for rank, borrower in borrowers if borrower is not None]
 
     @staticmethod
     def _repeats(running: _Running, result: TaskResult) -> bool:

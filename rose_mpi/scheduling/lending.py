@@ -16,8 +16,8 @@ class AskToLend:
 @dataclass(slots=True)
 class _Account:
     slots: int
-    ranks: int
     functions: bool
+    ranks: int
     executables_out: int = 0
     functions_out: int = 0
     lent: int = 0
@@ -40,21 +40,34 @@ class _Account:
 class Lending:
     """Counts what each group has to do and matches those that lack ranks with those that can spare one.
 
-    The counts follow from the stages sent and the results received, so groups report nothing more. Where the
-    lender's ranks are unsuited (they may not run the functions that wait) the pair is left alone until the
-    borrower gets new tasks.
+    The counts follow from the stages sent, the results received and the ranks that leaders took, so groups
+    report nothing more. Where the lender's ranks are unsuited (they may not run the functions that wait) the
+    pair is left alone until the borrower gets new tasks.
+
+    Parameters
+    ----------
+    slots:
+        Tasks that a rank runs at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._accounts: dict[int, _Account] = {}
         self._hungry: dict[int, None] = {}
         self._sparing: dict[int, None] = {}
         self._unsuited: dict[int, set[int]] = {}
 
-    def add(self, leader: int, ranks: int, slots: int, functions: bool = True) -> None:
-        """A group exists; ``functions`` says whether its ranks may run Python functions."""
-        self._accounts[leader] = _Account(slots, ranks, functions)
+    def add(self, leader: int, ranks: int, functions: bool = True) -> None:
+        """A leader has so many ranks; ``functions`` says whether they may run Python functions."""
+        self._accounts[leader] = _Account(self._slots, functions, ranks)
         self._sort(leader)
+
+    def moved(self, owner: int, to: int, ranks: int) -> list[AskToLend]:
+        """The leader ``to`` has taken so many ranks of another's."""
+        for leader, more in ((owner, -ranks), (to, ranks)):
+            self._accounts[leader].ranks += more
+            self._accounts[leader].refused = False
+        return self._match(owner, to)
 
     def sent(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
         """Tasks went to a leader."""

@@ -1,16 +1,20 @@
-"""Groups and their coordinator in simulated time: what the engine does, without MPI."""
+"""Leaders and their coordinator in simulated time: what the engine does, without MPI."""
 
 from __future__ import annotations
 
 import heapq
+import itertools
+import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rose_mpi.scheduling.dispatcher import (
-    Dispatcher,
+from rose_mpi.scheduling.dispatcher import Dispatcher
+from rose_mpi.scheduling.instructions import (
+    Discard,
     Drop,
     GiveBack,
+    HandOver,
     Instruction,
     Kill,
     Lend,
@@ -19,18 +23,25 @@ from rose_mpi.scheduling.dispatcher import (
     Run,
 )
 from rose_mpi.scheduling.lending import AskToLend, Lending
-from rose_mpi.tasks import Function, TaskCall, TaskId, TaskResult, TaskStatus
+from rose_mpi.scheduling.placement import Placement
+from rose_mpi.tasks import Expects, Function, RankArray, TaskCall, TaskId, TaskResult, TaskStatus
+
+COORDINATOR = 0
 
 
 @dataclass
 class Cluster:
-    """Runs tasks of given durations on groups of ranks and records who ran what when."""
+    """Runs tasks of given durations on groups of ranks and records who ran what when.
+
+    With ``rng`` messages between two ranks keep their order, but those of other pairs overtake them.
+    """
 
     groups: Mapping[int, Sequence[int]]
     duration: Callable[[TaskId, int], float]
     status: Callable[[TaskId, int], TaskStatus] = lambda task, attempt: TaskStatus.DONE
     slots: int = 1
     without_functions: tuple[int, ...] = ()
+    rng: random.Random | None = None
     now: float = 0.0
     ran: list[tuple[float, float, int, TaskId, int]] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
@@ -38,46 +49,69 @@ class Cluster:
     loans: int = 0
 
     def __post_init__(self):
-        self.lending = Lending()
+        self.lending = Lending(self.slots)
         self.dispatchers = {}
-        for leader, ranks in self.groups.items():
+        self.owner = {}
+        for leader in {*self.groups, *itertools.chain(*self.groups.values())}:
             functions = leader not in self.without_functions
-            self.dispatchers[leader] = Dispatcher(ranks, self.slots, functions)
-            self.lending.add(leader, len(ranks), self.slots, functions)
+            self.dispatchers[leader] = Dispatcher(self.slots, functions)
+            self.lending.add(leader, len(self.groups.get(leader, ())), functions)
+        for leader, ranks in self.groups.items():
+            self.owner.update(dict.fromkeys(ranks, leader))
+            assert self.dispatchers[leader].take(ranks) == []
+        self.numbers = itertools.count()
         self.running = []
         self.functions = {}
-        self.events = deque()
+        self.mail = deque()
+        self.settled = lambda task, result: None
 
     def submit(self, leader: int, calls: Sequence[TaskCall]) -> None:
         functions = sum(isinstance(call.work, Function) for call in calls)
         self.functions.update((call.id, isinstance(call.work, Function)) for call in calls)
-        self.events.append(lambda: self.obey(leader, self.dispatchers[leader].submit(calls, self.now)))
+        self.tell(
+            COORDINATOR, leader, lambda: self.obey(leader, self.dispatchers[leader].submit(calls, self.now))
+        )
         self.ask(self.lending.sent(leader, len(calls) - functions, functions))
 
     def cancel(self, leader: int, tasks: Sequence[TaskId]) -> None:
-        self.events.append(lambda: self.obey(leader, self.dispatchers[leader].cancel(tasks)))
+        self.tell(COORDINATOR, leader, lambda: self.obey(leader, self.dispatchers[leader].cancel(tasks)))
 
     def run(self, until: float = float("inf")) -> None:
-        while True:
-            while self.events:
-                self.events.popleft()()
-            if not self.running or self.running[0][0] > until:
-                return
-            self.now, _, leader, run, started, status = heapq.heappop(self.running)
-            self.ran.append((started, self.now, run.rank, run.call.id, run.attempt))
-            result = TaskResult(
-                run.call.id, run.attempt, status, run.rank, "host", run.queued, started, self.now
-            )
-            self.obey(leader, self.dispatchers[leader].finished(result, self.now))
+        while self.mail or (self.running and self.running[0][0] <= until):
+            if self.mail and (not self.rng or not self.running or self.rng.random() < 0.7):
+                self.deliver()
+            else:
+                self.now, _, ends = heapq.heappop(self.running)
+                ends()
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self.running, (moment, next(self.numbers), action))
+
+    def tell(self, sender: int, receiver: int, action: Callable[[], None]) -> None:
+        self.mail.append(((sender, receiver), action))
+
+    def deliver(self) -> None:
+        if not self.rng:
+            self.mail.popleft()[1]()
+            return
+        pair = self.rng.choice(self.mail)[0]
+        number = next(number for number, entry in enumerate(self.mail) if entry[0] == pair)
+        _, action = self.mail[number]
+        del self.mail[number]
+        action()
 
     def ask(self, loans: Sequence[AskToLend]) -> None:
         for loan in loans:
-            self.events.append(lambda loan=loan: self.lend(loan))
+            self.tell(COORDINATOR, loan.owner, lambda loan=loan: self.lend(loan))
 
     def lend(self, loan: AskToLend) -> None:
         instruction = self.dispatchers[loan.owner].lend(loan.borrower)
         if instruction is None:
-            self.ask(self.lending.refused(loan.owner, loan.borrower))
+            self.tell(
+                loan.owner,
+                COORDINATOR,
+                lambda: self.ask(self.lending.refused(loan.owner, loan.borrower)),
+            )
         else:
             self.obey(loan.owner, [instruction])
 
@@ -85,48 +119,165 @@ class Cluster:
         for instruction in instructions:
             match instruction:
                 case Run():
-                    end = self.now + self.duration(instruction.call.id, instruction.attempt)
-                    status = self.status(instruction.call.id, instruction.attempt)
-                    number = len(self.ran) + len(self.running) + len(self.reports) * 10_000
-                    heapq.heappush(self.running, (end, number, leader, instruction, self.now, status))
-                case Report():
+                    self.start(leader, instruction)
+                case Report(result, final):
                     self.reports.append(instruction)
-                    if instruction.final:
-                        function = self.functions[instruction.result.id]
-                        self.ask(self.lending.ended(leader, not function, function))
+                    if final:
+                        self.settle(leader, result.id, result)
                 case Drop(task):
                     self.dropped.append(task)
-                    function = self.functions[task]
-                    self.ask(self.lending.ended(leader, not function, function))
+                    self.settle(leader, task, None)
                 case Kill(_, task, _):
                     self.end_now(task)
                 case Lend(rank, borrower):
                     self.loans += 1
                     functions = leader not in self.without_functions
-                    self.events.append(
-                        lambda rank=rank, borrower=borrower, functions=functions: self.obey(
-                            borrower, self.dispatchers[borrower].borrow(rank, leader, functions)
-                        )
-                    )
+                    self.instruct(leader, borrower, "borrow", rank, leader, functions)
                 case GiveBack(rank, owner, unsuited):
-                    self.events.append(
+                    self.tell(
+                        leader,
+                        owner,
                         lambda rank=rank, owner=owner, unsuited=unsuited: self.take_back(
                             owner, leader, rank, unsuited
-                        )
+                        ),
                     )
                 case Recall(rank, borrower):
-                    self.events.append(
-                        lambda rank=rank, borrower=borrower: self.obey(
-                            borrower, self.dispatchers[borrower].recall(rank)
-                        )
-                    )
+                    self.instruct(leader, borrower, "recall", rank)
+                case HandOver(ranks, to):
+                    self.tell(leader, to, lambda ranks=ranks, to=to: self.take(to, leader, ranks))
+                case Discard(rank, keys):
+                    self.discard(leader, rank, keys)
+
+    def instruct(self, sender: int, receiver: int, method: str, *words) -> None:
+        """Have a message call a method of the receiver's dispatcher."""
+        self.tell(
+            sender,
+            receiver,
+            lambda: self.obey(receiver, getattr(self.dispatchers[receiver], method)(*words)),
+        )
+
+    def start(self, leader: int, run: Run) -> None:
+        started, task = self.now, run.call.id
+        status = self.status(task, run.attempt)
+
+        def ends() -> None:
+            self.ran.append((started, self.now, run.rank, task, run.attempt))
+            value = self.value(run) if ends.status is TaskStatus.DONE else None
+            result = TaskResult(
+                task, run.attempt, ends.status, run.rank, "host", run.queued, started, self.now, value
+            )
+            self.obey(leader, self.dispatchers[leader].finished(result, self.now))
+
+        ends.task, ends.status = task, status
+        self.at(self.now + self.duration(task, run.attempt), ends)
+
+    def value(self, run: Run) -> RankArray | None:
+        return None
+
+    def settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
+        def settled() -> None:
+            function = self.functions[task]
+            self.ask(self.lending.ended(leader, not function, function))
+            self.settled(task, result)
+
+        self.tell(leader, COORDINATOR, settled)
 
     def take_back(self, owner: int, borrower: int, rank: int, unsuited: bool) -> None:
-        self.ask(self.lending.returned(owner, borrower, unsuited))
+        self.tell(owner, COORDINATOR, lambda: self.ask(self.lending.returned(owner, borrower, unsuited)))
         self.obey(owner, self.dispatchers[owner].take_back(rank))
 
+    def take(self, to: int, owner: int, ranks: Sequence[int]) -> None:
+        assert all(self.owner[rank] == owner for rank in ranks)
+        self.owner.update(dict.fromkeys(ranks, to))
+        self.tell(to, COORDINATOR, lambda: self.ask(self.lending.moved(owner, to, len(ranks))))
+        self.obey(to, self.dispatchers[to].take(ranks))
+
+    def discard(self, leader: int, rank: int, keys: Sequence[str]) -> None:
+        raise NotImplementedError
+
     def end_now(self, task: TaskId) -> None:
-        for number, entry in enumerate(self.running):
-            if entry[3].call.id == task:
-                self.running[number] = (self.now, *entry[1:5], TaskStatus.CANCELLED)
+        for number, (_, order, ends) in enumerate(self.running):
+            if getattr(ends, "task", None) == task:
+                ends.status = TaskStatus.CANCELLED
+                self.running[number] = (self.now, order, ends)
         heapq.heapify(self.running)
+
+
+class Campaign(Cluster):
+    """A cluster whose learners open and close at any time, and whose predictions stay on the ranks."""
+
+    def __init__(self, ranks, *, ranks_per_learner=None, helping=False, **options):
+        groups = {ranks[0]: tuple(ranks)}
+        if helping:
+            groups[COORDINATOR] = (COORDINATOR,)
+        super().__init__(groups, without_functions=(COORDINATOR,) if helping else (), **options)
+        self.placement = Placement(ranks, ranks_per_learner)
+        self.leaders = {}
+        self.arrays = {}
+        self.orders = {leader: deque() for leader in self.dispatchers}
+        self.scoring = {}
+        self.scored = []
+
+    def open(self, *learners: str) -> None:
+        placed = self.placement.open(learners)
+        for move in placed.moves:
+            self.instruct(COORDINATOR, move.owner, "release", move.ranks, move.to)
+        self.leaders.update((learner, self.placement.leader(learner)) for learner in learners)
+
+    def close(self, learner: str) -> None:
+        self.instruct(COORDINATOR, self.leaders[learner], "close", learner)
+        self.placement.close(learner)
+
+    def stage(self, calls: Sequence[TaskCall]) -> None:
+        self.submit(self.leaders[calls[0].id.learner], calls)
+
+    def value(self, run: Run) -> RankArray | None:
+        if run.call.expects is not Expects.PREDICTION or not run.keep:
+            return None
+        key = f"{run.call.id}.{run.attempt}"
+        self.arrays[key] = run.rank
+        return RankArray(run.rank, key)
+
+    def discard(self, leader: int, rank: int, keys: Sequence[str]) -> None:
+        for key in keys:
+            assert self.arrays.pop(key) == rank
+
+    def score(self, learner: str, arrays: Sequence[RankArray], then: Callable[[], None]) -> None:
+        leader = self.leaders[learner]
+
+        def order() -> None:
+            assert self.dispatchers[leader].claim(learner, arrays) is None
+            self.orders[leader].append((arrays, then))
+            self.proceed(leader)
+
+        self.tell(COORDINATOR, leader, order)
+
+    def take(self, to: int, owner: int, ranks: Sequence[int]) -> None:
+        super().take(to, owner, ranks)
+        self.proceed(to)
+
+    def proceed(self, leader: int) -> None:
+        """Begin with the next scoring, as the leader of real ranks does."""
+        if leader in self.scoring or not self.orders[leader]:
+            return
+        arrays, then = self.orders[leader][0]
+        ranks = self.dispatchers[leader].begin_scoring(arrays)
+        if not ranks:
+            return
+        self.orders[leader].popleft()
+        assert all(self.owner[rank] == leader for rank in ranks)
+        assert {array.rank for array in arrays} <= set(ranks)
+        assert not any(set(ranks) & set(others) for others in self.scoring.values())
+        self.scoring[leader] = ranks
+
+        def ends() -> None:
+            for array in arrays:
+                assert self.arrays.pop(array.key) == array.rank
+            assert all(self.owner[rank] == leader for rank in ranks)
+            self.scored.append(ranks)
+            del self.scoring[leader]
+            self.obey(leader, self.dispatchers[leader].end_scoring(ranks, arrays))
+            self.tell(leader, COORDINATOR, then)
+            self.proceed(leader)
+
+        self.at(self.now + 1.0, ends)

@@ -3,7 +3,8 @@ from collections import Counter
 
 import pytest
 
-from rose_mpi.scheduling.dispatcher import Dispatcher, GiveBack
+from rose_mpi.scheduling.dispatcher import Dispatcher
+from rose_mpi.scheduling.instructions import GiveBack
 from rose_mpi.tasks import Function, Task, TaskCall, TaskId, TaskStatus
 from tests.unit.scheduling.cluster import Cluster
 
@@ -136,7 +137,8 @@ def test_a_rank_that_is_of_no_use_is_not_lent_again_and_again():
 
 @pytest.mark.parametrize(("waiting", "unsuited"), [(Task("true"), False), (Function("m:f"), True)])
 def test_a_loan_that_comes_too_early_says_nothing_of_the_next(waiting, unsuited):
-    dispatcher = Dispatcher((1,), slots=1)
+    dispatcher = Dispatcher(slots=1)
+    dispatcher.take((1,))
     assert dispatcher.borrow(0, owner=0, functions=False) == [GiveBack(0, 0, unsuited=False)]
     dispatcher.submit(calls("a", 2, waiting), 0.0)
     instructions = dispatcher.borrow(0, owner=0, functions=False)

@@ -1,0 +1,86 @@
+"""What a dispatcher has its leader do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rose_mpi.tasks import TaskCall, TaskId, TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run an attempt of a task on ``rank``; its arrays may stay there if ``keep``."""
+
+    rank: int
+    call: TaskCall
+    attempt: int
+    queued: float
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the coordinator of an attempt; ``final`` if no other will follow."""
+
+    result: TaskResult
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End an attempt that runs on ``rank``."""
+
+    rank: int
+    task: TaskId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Tell the coordinator that a waiting task will not run."""
+
+    task: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Lend:
+    """Hand the own idle ``rank`` to the leader ``borrower``."""
+
+    rank: int
+    borrower: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Return a borrowed ``rank`` to its ``owner``; ``unsuited`` if it may not run what waits."""
+
+    rank: int
+    owner: int
+    unsuited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Ask ``borrower`` to return ``rank`` when its present task ends."""
+
+    rank: int
+    borrower: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Give own ranks to the leader ``to``, for good."""
+
+    ranks: tuple[int, ...]
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Have ``rank`` let go of arrays that nobody will score, given by their keys."""
+
+    rank: int
+    keys: tuple[str, ...]
+
+
+Instruction = Run | Report | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard

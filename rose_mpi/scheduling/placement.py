@@ -1,0 +1,218 @@
+"""Which ranks serve which learners while learners come and go: no clock, no I/O."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rose_mpi.errors import UsageError
+from rose_mpi.scheduling.groups import check_group_size, plan_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """``ranks`` of the leader ``owner`` belong to the leader ``to`` from now on."""
+
+    owner: int
+    ranks: tuple[int, ...]
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What the opening of learners came to.
+
+    Attributes
+    ----------
+    groups:
+        The ranks of each new learner, the leader first.
+    moves:
+        To be ordered in this order: a rank may move twice.
+    changed:
+        The ranks that learners opened before are left with.
+    """
+
+    groups: Mapping[str, tuple[int, ...]]
+    moves: tuple[Move, ...]
+    changed: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Ranks that serve certain learners; the first leads, for as long as the group lasts."""
+
+    ranks: list[int]
+    learners: dict[str, None]
+
+    @property
+    def leader(self) -> int:
+        return self.ranks[0]
+
+
+class Placement:
+    """Gives each learner a group of ranks when it opens, and knows who serves whom.
+
+    Ranks that serve nobody are divided among the learners that open. When there are none, a learner takes
+    its share of the group with most ranks per learner; when no group has more ranks than learners, it joins
+    the one with the fewest. With ``ranks_per_learner`` groups have this size and are never divided. A
+    learner keeps its leader for its whole life. What an opening costs does not grow with the number of
+    learners and groups, but with that of the ranks that move.
+
+    Parameters
+    ----------
+    ranks:
+        World ranks, in the order of their nodes. They form one group at first, led by the first of them.
+
+    Raises
+    ------
+    UsageError
+        If ``ranks_per_learner`` is larger than the number of ranks.
+    """
+
+    def __init__(self, ranks: Sequence[int], ranks_per_learner: int | None = None) -> None:
+        check_group_size(len(ranks), ranks_per_learner)
+        self._size = ranks_per_learner
+        self._place = {rank: place for place, rank in enumerate(ranks)}
+        self._free = {ranks[0]: _Group(list(ranks), {})}
+        self._free_ranks = len(ranks)
+        self._serving: dict[int, _Group] = {}
+        self._group_of: dict[str, _Group] = {}
+        self._by_plenty = _Ranking(self._serving, lambda group: -len(group.ranks) / len(group.learners))
+        self._by_crowd = _Ranking(self._serving, lambda group: len(group.learners))
+
+    def is_open(self, learner: str) -> bool:
+        """Whether a learner was opened and not closed since."""
+        return learner in self._group_of
+
+    def leader(self, learner: str) -> int:
+        """The rank that leads an open learner's group.
+
+        Raises
+        ------
+        UsageError
+            If the learner is not open.
+        """
+        if learner not in self._group_of:
+            raise UsageError(f"learner {learner!r} is not open: it has ended, or has not begun")
+        return self._group_of[learner].leader
+
+    def open(self, learners: Sequence[str]) -> Placed:
+        """Find ranks for new learners.
+
+        Raises
+        ------
+        UsageError
+            If one of them is open already, or named twice.
+        """
+        self._refuse_twins(learners)
+        with_ranks = min(len(learners), self._free_ranks // (self._size or 1))
+        moves = self._settle(learners[:with_ranks]) if with_ranks else []
+        shrunk: dict[str, None] = {}
+        for learner in learners[with_ranks:]:
+            giver = self._by_plenty.first() if self._size is None else None
+            if giver and len(giver.ranks) > len(giver.learners):
+                moves.append(self._split(giver, learner))
+                shrunk.update(giver.learners)
+            else:
+                self._serve(self._by_crowd.first(), (learner,))
+        groups = {learner: tuple(self._group_of[learner].ranks) for learner in learners}
+        changed = {name: tuple(self._group_of[name].ranks) for name in shrunk if name not in groups}
+        return Placed(groups, tuple(moves), changed)
+
+    def close(self, learner: str) -> None:
+        """Forget a learner; a group without learners is free again."""
+        group = self._group_of.pop(learner)
+        del group.learners[learner]
+        if group.learners:
+            self._rank(group)
+        else:
+            del self._serving[group.leader]
+            self._free[group.leader] = group
+            self._free_ranks += len(group.ranks)
+
+    def _settle(self, learners: Sequence[str]) -> list[Move]:
+        """Divide free ranks among the learners."""
+        wanted = self._free_ranks if self._size is None else len(learners) * self._size
+        owners = self._take_free(wanted)
+        moves: list[Move] = []
+        for group in plan_groups(tuple(owners), learners, self._size):
+            self._serve(_Group(list(group.ranks), {}), group.learners)
+            moving: dict[int, list[int]] = {}
+            for rank in group.ranks:
+                moving.setdefault(owners[rank], []).append(rank)
+            moving.pop(group.leader, None)
+            moves += [Move(owner, tuple(ranks), group.leader) for owner, ranks in moving.items()]
+        return moves
+
+    def _take_free(self, wanted: int) -> dict[int, int]:
+        """Free ranks in the order of their nodes, and who leads each; those freed last come first."""
+        owners: dict[int, int] = {}
+        parts = 0
+        while len(owners) < wanted:
+            leader, group = self._free.popitem()
+            rest = max(0, len(group.ranks) - (wanted - len(owners)))
+            owners.update(dict.fromkeys(group.ranks[rest:], leader))
+            if rest:
+                del group.ranks[rest:]
+                self._free[leader] = group
+            parts += 1
+        self._free_ranks -= wanted
+        return owners if parts == 1 else dict(sorted(owners.items(), key=lambda item: self._place[item[0]]))
+
+    def _split(self, giver: _Group, learner: str) -> Move:
+        """Take a learner's share from the end of a group; the first of these ranks leads them."""
+        share = len(giver.ranks) // (len(giver.learners) + 1)
+        taken = giver.ranks[-share:]
+        del giver.ranks[-share:]
+        self._rank(giver)
+        self._serve(_Group(taken, {}), (learner,))
+        return Move(giver.leader, tuple(taken), taken[0])
+
+    def _serve(self, group: _Group, learners: Iterable[str]) -> None:
+        for learner in learners:
+            group.learners[learner] = None
+            self._group_of[learner] = group
+        self._serving[group.leader] = group
+        self._rank(group)
+
+    def _rank(self, group: _Group) -> None:
+        place = self._place[group.leader]
+        self._by_crowd.put(group, place)
+        if self._size is None:
+            self._by_plenty.put(group, place)
+
+    def _refuse_twins(self, learners: Sequence[str]) -> None:
+        seen: set[str] = set()
+        for learner in learners:
+            if learner in self._group_of or learner in seen:
+                raise UsageError(f"two learners are called {learner!r}: each needs a name of its own")
+            seen.add(learner)
+
+
+class _Ranking:
+    """Finds the group with the smallest key, the leftmost of several.
+
+    A heap of the groups as they were when they last changed; what no longer holds is passed over.
+    """
+
+    def __init__(self, serving: Mapping[int, _Group], key: Callable[[_Group], float]) -> None:
+        self._serving = serving
+        self._key = key
+        self._heap: list[tuple[float, int, int]] = []
+
+    def put(self, group: _Group, place: int) -> None:
+        """A group is new or has changed."""
+        heapq.heappush(self._heap, (self._key(group), place, group.leader))
+        if len(self._heap) > 4 * len(self._serving) + 16:
+            self._heap = sorted({entry for entry in self._heap if self._holds(entry)})
+
+    def first(self) -> _Group:
+        """The group with the smallest key; there must be one."""
+        while not self._holds(self._heap[0]):
+            heapq.heappop(self._heap)
+        return self._serving[self._heap[0][2]]
+
+    def _holds(self, entry: tuple[float, int, int]) -> bool:
+        key, _, leader = entry
+        return leader in self._serving and self._key(self._serving[leader]) == key
