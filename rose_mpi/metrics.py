@@ -1,9 +1,10 @@
-"""The names of standard stop metrics and the direction in which each one is good."""
+"""The names of standard metrics and the direction in which each one is good."""
 
 from __future__ import annotations
 
 import operator as _operator
 from collections.abc import Callable
+from enum import StrEnum, auto
 from typing import Final
 
 LESS_THAN_THRESHOLD: Final = "<"
@@ -42,6 +43,14 @@ ACTIVE_LEARNING_EFFICIENCY: Final = "active_learning_efficiency"
 EXPLORATION_VS_EXPLOITATION: Final = "exploration_vs_exploitation"
 MEAN_SQUARED_ERROR_MSE: Final = "mean_squared_error_mse"
 
+PREDICTIVE_ENTROPY: Final = "predictive_entropy"
+MUTUAL_INFORMATION: Final = "mutual_information"
+VARIATION_RATIO: Final = "variation_ratio"
+MARGIN: Final = "margin"
+PREDICTIVE_VARIANCE: Final = "predictive_variance"
+PREDICTIVE_INTERVAL_WIDTH: Final = "predictive_interval_width"
+NEGATIVE_LOG_LIKELIHOOD: Final = "negative_log_likelihood"
+
 _HIGHER_IS_BETTER = (
     QUERY_EFFICIENCY,
     DIVERSITY_OF_SELECTED_SAMPLES,
@@ -57,6 +66,7 @@ _HIGHER_IS_BETTER = (
     INFORMATION_GAIN,
     ACTIVE_LEARNING_EFFICIENCY,
     EXPLORATION_VS_EXPLOITATION,
+    MARGIN,
 )
 _LOWER_IS_BETTER = (
     LABELING_COST,
@@ -73,6 +83,12 @@ _LOWER_IS_BETTER = (
     CONFIDENCE_INTERVAL_WIDTH,
     OVERFITTING,
     MEAN_SQUARED_ERROR_MSE,
+    PREDICTIVE_ENTROPY,
+    MUTUAL_INFORMATION,
+    VARIATION_RATIO,
+    PREDICTIVE_VARIANCE,
+    PREDICTIVE_INTERVAL_WIDTH,
+    NEGATIVE_LOG_LIKELIHOOD,
 )
 
 STANDARD_OPERATORS: Final[dict[str, str]] = {
@@ -111,3 +127,60 @@ def higher_is_better(operator: str) -> bool | None:
     if operator in (LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD):
         return False
     return None
+
+
+class LearningMetrics(StrEnum):
+    """The standard metrics and the operators as one namespace; each member is its name's text."""
+
+    MODEL_ACCURACY = auto()
+    QUERY_EFFICIENCY = auto()
+    LABELING_COST = auto()
+    DIVERSITY_OF_SELECTED_SAMPLES = auto()
+    UNCERTAINTY = auto()
+    QUERY_REDUCTION = auto()
+    AREA_UNDER_LEARNING_CURVE_AUC = auto()
+    EXPECTED_MODEL_IMPROVEMENT_EMI = auto()
+    SAMPLING_BIAS = auto()
+    PREDICTION_CONFIDENCE = auto()
+    CLASS_DISTRIBUTION_SHIFT = auto()
+    CUMULATIVE_ERROR_REDUCTION = auto()
+    QUERY_SELECTION_STRATEGY_PERFORMANCE = auto()
+    NUMBER_OF_ITERATIONS = auto()
+    F1_SCORE = auto()
+    PRECISION = auto()
+    RECALL = auto()
+    INFORMATION_GAIN = auto()
+    TIME_TO_CONVERGENCE = auto()
+    MODEL_COMPLEXITY = auto()
+    DATA_LABELING_REDUNDANCY = auto()
+    GENERALIZATION_ERROR = auto()
+    LEARNING_RATE = auto()
+    TRAINING_TIME = auto()
+    CONFIDENCE_INTERVAL_WIDTH = auto()
+    OVERFITTING = auto()
+    ACTIVE_LEARNING_EFFICIENCY = auto()
+    EXPLORATION_VS_EXPLOITATION = auto()
+    MEAN_SQUARED_ERROR_MSE = auto()
+    PREDICTIVE_ENTROPY = auto()
+    MUTUAL_INFORMATION = auto()
+    VARIATION_RATIO = auto()
+    MARGIN = auto()
+    PREDICTIVE_VARIANCE = auto()
+    PREDICTIVE_INTERVAL_WIDTH = auto()
+    NEGATIVE_LOG_LIKELIHOOD = auto()
+
+    LESS_THAN_THRESHOLD = "<"
+    GREATER_THAN_THRESHOLD = ">"
+    EQUAL_TO_THRESHOLD = "="
+    LESS_THAN_OR_EQUAL_TO_THRESHOLD = "<="
+    GREATER_THAN_OR_EQUAL_TO_THRESHOLD = ">="
+
+    @classmethod
+    def is_supported_metric(cls, metric: str) -> bool:
+        """Whether ``metric`` is a standard one, which has an operator of its own."""
+        return metric in STANDARD_OPERATORS
+
+    @classmethod
+    def get_operator(cls, metric: str) -> str | None:
+        """The operator of a standard metric; ``None`` for any other."""
+        return STANDARD_OPERATORS.get(metric)

@@ -8,19 +8,21 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from rose_mpi.errors import UsageError
+from rose_mpi.metrics import (
+    MARGIN,
+    MUTUAL_INFORMATION,
+    NEGATIVE_LOG_LIKELIHOOD,
+    PREDICTIVE_ENTROPY,
+    PREDICTIVE_INTERVAL_WIDTH,
+    PREDICTIVE_VARIANCE,
+    VARIATION_RATIO,
+)
 from rose_mpi.nearest import suggested
 
 CLASSIFICATION: Final = "classification"
 REGRESSION: Final = "regression"
 TASK_TYPES: Final = (CLASSIFICATION, REGRESSION)
 
-PREDICTIVE_ENTROPY: Final = "predictive_entropy"
-MUTUAL_INFORMATION: Final = "mutual_information"
-VARIATION_RATIO: Final = "variation_ratio"
-MARGIN: Final = "margin"
-PREDICTIVE_VARIANCE: Final = "predictive_variance"
-PREDICTIVE_INTERVAL_WIDTH: Final = "predictive_interval_width"
-NEGATIVE_LOG_LIKELIHOOD: Final = "negative_log_likelihood"
 RANDOM: Final = "random"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError, UsageError
+from rose_mpi.metrics import PREDICTIVE_ENTROPY, PREDICTIVE_VARIANCE
 from rose_mpi.uq.evaluate import evaluate, working_dtype
 from rose_mpi.uq.registry import (
     CLASSIFICATION,
-    PREDICTIVE_ENTROPY,
-    PREDICTIVE_VARIANCE,
     TASK_TYPES,
     UQ_REGISTRY,
     find_metric,
