@@ -5,6 +5,7 @@
     RoseError
     ├── UsageError (ValueError)           the command line or a call is wrong
     │   └── ConfigError                   config.toml is wrong: all its faults at once
+    ├── StoppedError (RuntimeError)        the run is asked to stop, and begins nothing more
     ├── LauncherError (RuntimeError)      the MPI launcher and the MPI library do not fit
     ├── TaskError (RuntimeError)          a task failed for good
     │   └── ResultError (ValueError)      a task ended well but left no usable result
@@ -58,6 +59,10 @@ class ConfigError(UsageError):
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         lines = "\n".join(f"  {fault}" for fault in faults)
         super().__init__(f"{file} has {count}:\n{lines}")
+
+
+class StoppedError(RoseError, RuntimeError):
+    """The run is asked to stop; what is called now does not begin."""
 
 
 class LauncherError(RoseError, RuntimeError):

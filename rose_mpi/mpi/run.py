@@ -13,7 +13,7 @@ from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
 from rose_mpi.execution.user_metrics import load_user_metrics
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.messages import Settings
-from rose_mpi.mpi.session import Session
+from rose_mpi.mpi.session import SETTLE_SECONDS, Session
 from rose_mpi.store.rotate import set_aside
 from rose_mpi.store.writer import ResultsWriter
 
@@ -116,12 +116,12 @@ class Run:
         for observer in self._observers:
             observer(event)
 
-    def finish(self, status: RunStatus) -> str:
-        """Tell how the run ended when nothing is under way any more, but do not wait for long.
+    def finish(self, status: RunStatus, seconds: float = SETTLE_SECONDS) -> str:
+        """Tell how the run ended when nothing is under way any more, but wait so many seconds at most.
 
         Returns what is still under way; empty if nothing is.
         """
-        under_way = self._session.settle()
+        under_way = self._session.settle(seconds)
         self.observe(RunFinished(status, time.time()))
         return under_way
 

@@ -124,12 +124,12 @@ class Session:
         self._node.progress.post(coordinator.begin)
         return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
 
-    def settle(self) -> str:
-        """Wait until all that was handed out has come to its end, but not for long.
+    def settle(self, seconds: float = SETTLE_SECONDS) -> str:
+        """Wait until all that was handed out has come to its end, but so many seconds at most.
 
         Returns what is still under way (a function that does not end, say); empty if nothing is.
         """
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + seconds
         while (under_way := self._under_way()) and time.monotonic() < deadline:
             time.sleep(0.01)
         return under_way

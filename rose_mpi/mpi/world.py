@@ -47,6 +47,12 @@ def join_world(comm: MPI.Intracomm | None = None) -> World:
     return World(comm, comm.Dup(), comm.rank, comm.size, socket.gethostname())
 
 
+def finalize() -> None:
+    """Leave MPI; collective over all ranks."""
+    if not MPI.Is_finalized():
+        MPI.Finalize()
+
+
 def _refuse_singletons(size: int, environ: Mapping[str, str]) -> None:
     if size > 1 or MPI.COMM_WORLD.size > 1:
         return

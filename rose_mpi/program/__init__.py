@@ -1,0 +1,1 @@
+"""Python programs: the engine that they make, and how they end."""
