@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import os
@@ -55,6 +56,7 @@ class Job:
     def __init__(self) -> None:
         world = join_world()
         if world.rank:
+            asyncio._set_running_loop(None)  # a loop that made the engine never goes on here
             try:
                 serve(world, pass_signals=threading.current_thread() is threading.main_thread())
             except BaseException as error:
