@@ -52,6 +52,18 @@ def ranked(standings: Iterable[Standing]) -> list[Standing]:
     return sorted(rows, key=order)
 
 
+def ranked_by_metric(standings: Iterable[Standing]) -> list[Standing]:
+    """Learners of one metric from the best on, whether or not they met their criterion.
+
+    Those with the better metric come first, in the direction of its operator (for equality the one nearest to
+    the threshold), then those with fewer iterations, then those with fewer queries, where all learners count
+    them. Those without a metric come last; equals stay in their order.
+    """
+    rows = list(standings)
+    count_queries = all(row.queried for row in rows)
+    return sorted(rows, key=lambda row: (_loss(row), row.iterations, row.queried if count_queries else 0))
+
+
 def _loss(row: Standing) -> float:
     """The metric such that less is better."""
     if math.isnan(row.metric):

@@ -42,7 +42,7 @@ class SequentialActiveLearner(LoopLearner):
             If a task is missing or there is no way to stop.
         """
         return self._begin(
-            [_spec(self, "learner-0", max_iter, skip_pre_loop, skip_simulation_step, initial_config)]
+            [active_spec(self, "learner-0", max_iter, skip_pre_loop, skip_simulation_step, initial_config)]
         )
 
     def teach(
@@ -87,7 +87,9 @@ class ParallelActiveLearner(LoopLearner):
         """
         configs = self._configs(parallel_learners, learner_configs)
         specs = [
-            _spec(self, f"learner-{number}", max_iter, skip_pre_loop, skip_simulation_step, config, number)
+            active_spec(
+                self, f"learner-{number}", max_iter, skip_pre_loop, skip_simulation_step, config, number
+            )
             for number, config in enumerate(configs)
         ]
         return self._begin(specs)
@@ -105,15 +107,22 @@ class ParallelActiveLearner(LoopLearner):
         return self._complete(self._last_states(states), "teach()")
 
 
-def _spec(
+def active_spec(
     learner: LoopLearner,
     name: str,
     max_iter: int,
     skip_pre_loop: bool,
     skip_simulation_step: bool,
     config: LearnerConfig | None,
-    learner_id: int | None = None,
+    learner_id: int | str | None = None,
 ) -> LearnerSpec:
+    """What one active learner runs.
+
+    Raises
+    ------
+    UsageError
+        As :meth:`SequentialActiveLearner.start`.
+    """
     needed = ("training", "active_learn") if skip_simulation_step else ("simulation", "training")
     learner._need(*needed)
     stages = _STAGES[1:] if skip_simulation_step else _STAGES

@@ -29,6 +29,8 @@ class LearnerRun:
         The loop, whose steps may be changed between iterations.
     stop_reason:
         Why it ended; ``None`` while it runs.
+    failure:
+        What ended it, if it failed.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class LearnerRun:
     ) -> None:
         self.loop = loop
         self.stop_reason: StopReason | None = None
+        self.failure: BaseException | None = None
         self._executor = executor
         self._observe = observe
         self._why_cancelled = why_cancelled
@@ -58,13 +61,14 @@ class LearnerRun:
                 yield state
             self.stop_reason = self.loop.stop_reason
         except RoseError as failure:
-            self.stop_reason, error = StopReason.ERROR, str(failure)
+            self.stop_reason, self.failure, error = StopReason.ERROR, failure, str(failure)
             raise
         except (asyncio.CancelledError, GeneratorExit):
             self.stop_reason = self._why_cancelled() or StopReason.STOPPED
             raise
         except BaseException as failure:
-            self.stop_reason, error = StopReason.ERROR, "".join(traceback.format_exception(failure))
+            self.stop_reason, self.failure = StopReason.ERROR, failure
+            error = "".join(traceback.format_exception(failure))
             raise
         finally:
             reason = self.stop_reason or StopReason.STOPPED

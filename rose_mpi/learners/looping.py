@@ -52,6 +52,7 @@ class LoopLearner(BaseLearner):
         super().__init__(engine)
         self._loops: list[LearnerLoop] = []
         self._running: list[LearnerLoop] = []
+        self._runs: list[LearnerRun] = []
         self._stopped = False
         self._metrics: dict[str, dict[int, float]] = {}
         self._uncertainties: dict[str, dict[int, float]] = {}
@@ -72,7 +73,8 @@ class LoopLearner(BaseLearner):
         if not isinstance(config, LearnerConfig):
             raise UsageError(f"set_next_config needs a LearnerConfig, not {config!r}")
         for loop in self._running:
-            loop.spec = replace(loop.spec, steps=self._steps(list(loop.spec.steps), config), config=config)
+            steps = self._steps(list(loop.spec.steps), config, loop.spec.learner_id)
+            loop.spec = replace(loop.spec, steps=steps, config=config)
 
     def get_metric_results(self) -> dict[Any, Any]:
         """The stop metric by iteration; for parallel learners by learner first."""
@@ -110,7 +112,7 @@ class LoopLearner(BaseLearner):
         spec = LearnerSpec(
             name=self.engine.unique_name(name),
             kind=kind,
-            steps=self._steps(stages, config),
+            steps=self._steps(stages, config, learner_id),
             seed=self.engine.seed,
             max_iterations=max_iter or self.engine.max_iterations,
             criterion=self.criterion,
@@ -128,14 +130,21 @@ class LoopLearner(BaseLearner):
             )
         return spec
 
-    def _steps(self, stages: Sequence[str], config: LearnerConfig | None) -> dict[str, Step]:
+    def _steps(
+        self, stages: Sequence[str], config: LearnerConfig | None, learner_id: int | str | None
+    ) -> dict[str, Step]:
         if config is not None and not isinstance(config, LearnerConfig):
             raise UsageError(f"a learner's configuration must be a LearnerConfig or None, not {config!r}")
+        functions = {stage: self._function(stage, learner_id) for stage in stages}
         return {
-            stage: self._step(self.functions[stage], getattr(config, stage, None))
-            for stage in stages
-            if stage in self.functions
+            stage: self._step(function, getattr(config, stage, None))
+            for stage, function in functions.items()
+            if function
         }
+
+    def _function(self, stage: str, learner_id: int | str | None) -> TaskFunction | None:
+        """What runs a stage of one of the learners; ``None`` where nothing does."""
+        return self.functions.get(stage)
 
     def _step(self, function: TaskFunction, entry: Entry) -> Step:
         on_failure = OnFailure(function.on_failure or self.engine.on_failure)
@@ -171,13 +180,14 @@ class LoopLearner(BaseLearner):
         self._metrics = {spec.name: {} for spec in specs}
         self._uncertainties = {spec.name: {} for spec in specs}
         self._running += self._loops
+        self._runs = []
         return States(self._run(self._loops), [spec.name for spec in specs], self._wait)
 
     async def _run(self, loops: Sequence[LearnerLoop]) -> AsyncGenerator[IterationState, None]:
         """Run loops side by side, telling the trackers."""
         engine = self.engine
         groups = await engine.executor.open([loop.spec.name for loop in loops])
-        runs = [
+        runs = self._runs = [
             LearnerRun(loop, engine.executor, engine.observe, lambda: engine.stop_reason) for loop in loops
         ]
         states = side_by_side([run.states(groups[run.loop.spec.name]) for run in runs])

@@ -186,8 +186,10 @@ class ParallelExperience(SequentialReinforcementLearner):
         self.functions[key] = replace(self.functions[key], stage="environment")
         return call
 
-    def _steps(self, stages: Sequence[str], config: LearnerConfig | None) -> dict[str, Step]:
-        steps = super()._steps(stages, config)
+    def _steps(
+        self, stages: Sequence[str], config: LearnerConfig | None, learner_id: int | str | None
+    ) -> dict[str, Step]:
+        steps = super()._steps(stages, config, learner_id)
         if "environment" in steps:
             makers = [
                 FunctionMaker(self.functions[key], _entry(config, name))

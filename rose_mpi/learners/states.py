@@ -9,6 +9,7 @@ from typing import Any
 from rose_mpi.errors import UsageError
 from rose_mpi.iteration import IterationState
 from rose_mpi.learners.futures import running_loop
+from rose_mpi.learners.stages import AbortError
 
 Generator = AsyncGenerator[IterationState, None]
 
@@ -64,7 +65,8 @@ async def side_by_side(learners: Sequence[Generator]) -> Generator:
     Raises
     ------
     Exception
-        What the first learner that failed raised, after the others have ended.
+        What the first learner that failed raised, after the others have ended; at once if its failure shall
+        end all.
     """
     failures: list[Exception] = []
     waiting = {asyncio.create_task(_next(states)): states for states in learners}
@@ -77,6 +79,8 @@ async def side_by_side(learners: Sequence[Generator]) -> Generator:
                     state = task.result()
                 except StopAsyncIteration:
                     continue
+                except AbortError:
+                    raise
                 except Exception as failure:
                     failures.append(failure)
                     continue
