@@ -31,6 +31,7 @@ class Future(Generic[T]):
         self._loop = loop
         self._answer: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[None] | None = None
+        self._dropped = False
 
     def begin(self, coroutine: Coroutine[Any, Any, T]) -> None:
         """Run ``coroutine`` in the loop, at once if it is the running one."""
@@ -92,7 +93,9 @@ class Future(Generic[T]):
 
     @property
     def failure(self) -> BaseException | None:
-        """What was raised, without counting as asked for; ``None`` while it runs or after a cancellation."""
+        """Why there is no value, without counting as asked for; ``None`` while it runs or if it was cancelled."""
+        if self._dropped:
+            return RuntimeError("its event loop ended before it did; write `await` in front of the call")
         finished = self._answer.done() and not self._answer.cancelled()
         return self._answer.exception() if finished else None
 
@@ -117,6 +120,7 @@ class Future(Generic[T]):
         try:
             value = await coroutine
         except asyncio.CancelledError:
+            self._dropped = not self._answer.cancelled()
             self._answer.cancel()
             raise
         except BaseException as error:

@@ -234,7 +234,7 @@ class Engine:
     def _done(self, future: Future[Any]) -> None:
         with self._lock:
             self._unfinished.discard(future)
-            if future.failure:
+            if future.failure and not self.stop_reason:
                 self._failed.append(future)
 
     def _note(self, event: Event) -> None:

@@ -136,6 +136,7 @@ class Job:
         if self.script_failed is not None:
             return self.script_failed
         if self._engine and self._engine.stop_reason:
+            tell("stopped early; what was finished is saved")
             return ExitCode.STOPPED
         unseen = self._engine.unseen_failures if self._engine else []
         for future in unseen:
@@ -148,10 +149,9 @@ class Job:
             self.session.close()
 
     def _forget(self) -> None:
+        """Let another engine follow; this one's end is told at the end of the program."""
         global _job  # noqa: PLW0603
         _job = None
-        if self._exit_code() is None:
-            atexit.unregister(self.leave)
 
 
 _job: Job | None = None

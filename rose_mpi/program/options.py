@@ -137,8 +137,9 @@ def _of_resources(resources: Mapping[str, Any] | None) -> dict[str, Any]:
 def _refuse_unknown(keys: Mapping[str, Any]) -> None:
     unknown = [key for key in keys if key not in _KNOWN]
     if unknown:
-        hints = [f"unknown option {key!r}{did_you_mean(key, _KNOWN)}" for key in unknown]
-        raise UsageError(f"{'; '.join(hints)}. There are {', '.join(_KNOWN)}")
+        hints = [did_you_mean(key, _KNOWN) or f"; there are {', '.join(_KNOWN)}" for key in unknown]
+        faults = [f"unknown option {key!r}{hint}" for key, hint in zip(unknown, hints, strict=True)]
+        raise UsageError("\n  ".join(faults))
 
 
 def _minutes(value: Any) -> float:
