@@ -4,6 +4,48 @@ Importing this package starts no MPI and loads neither numba nor h5py, so that
 task scripts may import from it freely.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rose_mpi.iteration import IterationState
+    from rose_mpi.learners.configs import LearnerConfig, TaskConfig
+    from rose_mpi.learners.learner import Learner
+    from rose_mpi.trackers.base import TrackerBase
+    from rose_mpi.trackers.manifest import PipelineManifest
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "IterationState",
+    "Learner",
+    "LearnerConfig",
+    "PipelineManifest",
+    "TaskConfig",
+    "TrackerBase",
+    "__version__",
+]
+
+_LATER: Final = {
+    "IterationState": "rose_mpi.iteration",
+    "Learner": "rose_mpi.learners.learner",
+    "LearnerConfig": "rose_mpi.learners.configs",
+    "PipelineManifest": "rose_mpi.trackers.manifest",
+    "TaskConfig": "rose_mpi.learners.configs",
+    "TrackerBase": "rose_mpi.trackers.base",
+}
+_PACKAGES: Final = ("al", "rl", "uq", "metrics")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs more than this package when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"{__name__}.{name}")
+    metrics = import_module(f"{__name__}.metrics")
+    if name.isupper() and hasattr(metrics, name):
+        return getattr(metrics, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Active learning."""
 
 from rose_mpi.learners.active import ParallelActiveLearner, SequentialActiveLearner
+from rose_mpi.learners.selector import AlgorithmSelector
 
-__all__ = ["ParallelActiveLearner", "SequentialActiveLearner"]
+__all__ = ["AlgorithmSelector", "ParallelActiveLearner", "SequentialActiveLearner"]

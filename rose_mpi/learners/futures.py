@@ -93,7 +93,7 @@ class Future(Generic[T]):
 
     @property
     def failure(self) -> BaseException | None:
-        """Why there is no value, without counting as asked for; ``None`` while it runs or if it was cancelled."""
+        """Why there is no value, without counting as asked for; ``None`` while it runs or after a cancel."""
         if self._dropped:
             return RuntimeError("its event loop ended before it did; write `await` in front of the call")
         finished = self._answer.done() and not self._answer.cancelled()
