@@ -85,10 +85,10 @@ class LoopLearner(BaseLearner):
         return self._loops[0].spec.max_iterations if self._loops else None
 
     def _by_learner(self, values: dict[str, dict[int, float]]) -> dict[Any, Any]:
-        sequential = len(self._loops) == 1 and self._loops[0].spec.learner_id is None
-        return (
-            dict(values[self._loops[0].spec.name]) if sequential else {k: dict(v) for k, v in values.items()}
-        )
+        named = {loop.spec.learner_id: values[loop.spec.name] for loop in self._loops}
+        if list(named) == [None]:
+            return dict(named[None])
+        return {f"learner-{key}" if isinstance(key, int) else key: dict(of) for key, of in named.items()}
 
     def _called(self, function: TaskFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         for key, registered in self.functions.items():
