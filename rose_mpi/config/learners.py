@@ -20,9 +20,18 @@ from rose_mpi.nearest import did_you_mean
 _STEPS: Final = {
     LearnerKind.ACTIVE: ("simulation", "training", "active_learn", "criterion"),
     LearnerKind.UQ: ("simulation", "training", "prediction", "uncertainty", "active_learn", "criterion"),
+    LearnerKind.REINFORCEMENT: ("environment", "update", "criterion"),
+    LearnerKind.EXPERIENCE: ("environment", "update", "criterion"),
 }
-_REQUIRED: Final = {LearnerKind.ACTIVE: ("training",), LearnerKind.UQ: ("training", "prediction")}
-_ONLY_UQ: Final = ("prediction", "uncertainty", "ensemble")
+_REQUIRED: Final = {
+    LearnerKind.ACTIVE: ("training",),
+    LearnerKind.UQ: ("training", "prediction"),
+    LearnerKind.REINFORCEMENT: ("environment", "update"),
+    LearnerKind.EXPERIENCE: ("environment", "update"),
+}
+_ONLY_UQ: Final = ("uncertainty", "ensemble")
+_ONLY_REINFORCEMENT: Final = ("environment", "update")
+_DECIDE_KIND: Final[tuple[KeyPath, ...]] = (("uncertainty",), ("tasks", "environment"), ("tasks", "update"))
 _CRITERION_KEYS: Final = tuple(CriterionTable.model_fields)
 _SOLE_LEARNER: Final = LearnerTable(name="learner")
 
@@ -80,19 +89,17 @@ class _Builder:
 
     def check_unused_tables(self) -> None:
         """Defaults that no learner takes up are a misunderstanding."""
-        config, faults = self.config, self.faults
+        config = self.config
         kinds = {kind_of(config, table) for table in config.learners or [_SOLE_LEARNER]}
-        if LearnerKind.UQ in kinds:
-            return
-        unused: dict[KeyPath, bool] = {
-            ("uncertainty",): bool(config.uncertainty.model_fields_set),
-            ("ensemble",): bool(config.ensemble.model_fields_set),
-            ("tasks", "prediction"): config.tasks.prediction is not None,
-            ("tasks", "uncertainty"): config.tasks.uncertainty is not None,
-        }
-        for path, stated in unused.items():
-            if stated:
-                faults.add(path, "has no effect: no learner is of kind 'uq'", ("learners",), ("uncertainty",))
+        stated: list[KeyPath] = [(name,) for name in _ONLY_UQ if getattr(config, name).model_fields_set]
+        stated += [
+            ("tasks", name) for name in TasksTable.model_fields if getattr(config.tasks, name) is not None
+        ]
+        for path in stated:
+            users = [kind for kind in _STEPS if path[-1] in _tables_of(kind)]
+            if kinds.isdisjoint(users):
+                message = f"has no effect: no learner is of kind {' or '.join(map(_quoted, users))}"
+                self.faults.add(path, message, ("learners",), *_DECIDE_KIND)
 
 
 def names_of(table: LearnerTable) -> list[str]:
@@ -103,11 +110,29 @@ def names_of(table: LearnerTable) -> list[str]:
 
 
 def kind_of(config: ConfigTable, table: LearnerTable) -> LearnerKind:
-    """What a learner is: what it says, else ``uq`` where there is an uncertainty, else ``active``."""
+    """What a learner is.
+
+    What it says, else ``uq`` where there is an uncertainty, else ``reinforcement`` where there is an
+    environment or an update, else ``active``; its own tables count before the defaults.
+    """
     if table.kind is not None:
         return LearnerKind(table.kind)
-    uncertain = "uncertainty" in config.model_fields_set or "uncertainty" in table.model_fields_set
-    return LearnerKind.UQ if uncertain else LearnerKind.ACTIVE
+    defaults = config.model_fields_set | config.tasks.model_fields_set.intersection(_ONLY_REINFORCEMENT)
+    for stated in (table.model_fields_set, defaults):
+        if "uncertainty" in stated:
+            return LearnerKind.UQ
+        if not stated.isdisjoint(_ONLY_REINFORCEMENT):
+            return LearnerKind.REINFORCEMENT
+    return LearnerKind.ACTIVE
+
+
+def _tables_of(kind: LearnerKind) -> tuple[str, ...]:
+    """The tables that a learner of this kind takes up."""
+    return (*_STEPS[kind], *(_ONLY_UQ if kind is LearnerKind.UQ else ()))
+
+
+def _quoted(kind: LearnerKind) -> str:
+    return f"'{kind}'"
 
 
 class _Learner:
@@ -142,8 +167,7 @@ class _Learner:
             ensemble=self._ensemble() if uncertain else Ensemble(models=("",)),
         )
         self._check_end(spec)
-        if not uncertain:
-            self._check_unused_tables()
+        self._check_unused_tables()
         return spec
 
     def check_tasks(self) -> None:
@@ -220,11 +244,12 @@ class _Learner:
         causes: list[KeyPath] = [("run", "max_iterations"), ("criterion",), ("uncertainty",)]
         own = [(*self.path, key) for key in ("max_iterations", "criterion", "uncertainty")]
         path = self.path if self.config.learners else ("run",)
-        message = "has no way to stop: give max_iterations, a [criterion] or an uncertainty threshold"
-        self.faults.add(path, message, *causes, *own)
+        ends = "max_iterations, a [criterion] or an uncertainty threshold"
+        if self.kind in (LearnerKind.REINFORCEMENT, LearnerKind.EXPERIENCE):
+            ends = "max_iterations or a [criterion]"
+        self.faults.add(path, f"has no way to stop: give {ends}", *causes, *own)
 
     def _check_unused_tables(self) -> None:
-        for name in _ONLY_UQ:
-            if name in self.table.model_fields_set:
-                message = "has no effect on a learner of kind 'active'"
-                self.faults.add((*self.path, name), message)
+        for name in (*TasksTable.model_fields, *_ONLY_UQ):
+            if name in self.table.model_fields_set and name not in _tables_of(self.kind):
+                self.faults.add((*self.path, name), f"has no effect on a learner of kind '{self.kind}'")

@@ -72,6 +72,8 @@ class TasksTable(Table):
     prediction: TaskTable | None = None
     uncertainty: TaskTable | None = None
     active_learn: CountedTaskTable | None = None
+    environment: CountedTaskTable | None = None
+    update: TaskTable | None = None
     criterion: TaskTable | None = None
 
 
@@ -113,13 +115,15 @@ class LearnerTable(Table):
     """``[[learners]]``: what one learner, or ``repeat`` equal ones, do otherwise than the defaults."""
 
     name: Name | None = None
-    kind: Literal["active", "uq"] | None = None
+    kind: Literal["active", "uq", "reinforcement", "experience"] | None = None
     repeat: Repeat | None = None
     max_iterations: Positive | None = None
     simulation: CountedTaskTable | None = None
     training: CountedTaskTable | None = None
     prediction: TaskTable | None = None
     active_learn: CountedTaskTable | None = None
+    environment: CountedTaskTable | None = None
+    update: TaskTable | None = None
     criterion: LearnerCriterionTable | None = None
     uncertainty: LearnerUncertaintyTable | None = None
     ensemble: EnsembleTable | None = None

@@ -25,7 +25,7 @@ _COMMAND_ONLY: Final = (
     "shell",
     "cwd",
 )
-_MAY_SKIP: Final = ("simulation", "prediction")
+_MAY_SKIP: Final = ("simulation", "environment", "prediction")
 
 
 class StepBuilder:
@@ -140,5 +140,5 @@ class StepBuilder:
     def _on_failure(self, name: str, layers: Layers) -> OnFailure:
         on_failure = OnFailure(layers.get("on_failure", self.on_failure))
         if on_failure is OnFailure.SKIP and name not in _MAY_SKIP:
-            self.faults.add(layers.path("on_failure"), f"'skip' is for {' and '.join(_MAY_SKIP)} only")
+            self.faults.add(layers.path("on_failure"), f"'skip' is for {', '.join(_MAY_SKIP)} only")
         return on_failure

@@ -37,9 +37,9 @@ CASES = {
         "unknown key 'zzz'; there are models, predictions",
     ),
     "unknown task": (
-        ("[engine]", "[tasks.environment]\n[engine]"),
-        "[tasks.environment]",
-        "tasks.environment",
+        ("[engine]", "[tasks.query]\n[engine]"),
+        "[tasks.query]",
+        "tasks.query",
         "unknown key",
     ),
     "unknown key of a learner": (
@@ -104,10 +104,10 @@ CASES = {
         "'auto' or",
     ),
     "kind": (
-        ('kind = "uq"', 'kind = "reinforcement"'),
+        ('kind = "uq"', 'kind = "reinforcment"'),
         "kind",
         "learners[0].kind",
-        "must be 'active' or 'uq', not 'reinforcement'",
+        "must be 'active', 'uq', 'reinforcement' or 'experience', not 'reinforcment'; did you mean",
     ),
     "twice a learner": (
         ('"random"\nunc', '"entropy"\nunc'),
@@ -201,7 +201,7 @@ CASES = {
         ('{python} train.py"', "{python} train.py\"\non_failure = 'skip'"),
         "on_failure",
         "tasks.training.on_failure",
-        "'skip' is for simulation and prediction only",
+        "'skip' is for simulation, environment, prediction only",
     ),
     "argument that is no option": (
         ('{ "--lr" = 0.01 }', "{ lr = 0.01 }"),
