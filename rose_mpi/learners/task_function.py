@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
@@ -19,6 +20,8 @@ _DESCRIPTION: Final = tuple(
 )
 _OF_FUNCTIONS: Final = ("retries",)
 _SIGNATURE_DESCRIPTION: Final = "task_description"
+_GIVEN_LATER: Final = ("iteration", "index", "seed", "selection", "workdir")
+"""What the rank that calls a function gives it by name, and what nobody calls the result of a task."""
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -100,6 +103,8 @@ class TaskFunction:
         if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
             return len(results)
         needed = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
+        if not self.as_executable:
+            needed = list(itertools.takewhile(lambda parameter: parameter.name not in _GIVEN_LATER, needed))
         return max(0, len(needed) - taken)
 
     def _accepted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
