@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from rose_mpi.errors import UsageError
 from rose_mpi.events import IterationFinished, LearnerFinished, LearnerStarted, TaskFinished
 from rose_mpi.layout import Layout
 from rose_mpi.learners.campaign import Campaign
@@ -27,10 +26,14 @@ COMM = MPI.COMM_WORLD
 class Outcome:
     """What rank 0 observed, the same on all ranks."""
 
-    reasons: tuple
+    value: object
     events: list
     under_way: str
     layout: Layout
+
+    @property
+    def reasons(self):
+        return self.value
 
     def of(self, kind, learner):
         return [event for event in self.events if isinstance(event, kind) and name_of(event) == learner]
@@ -57,10 +60,22 @@ def name_of(event):
     return event.learner
 
 
-def run_campaign(
-    tmp_path, specs, *, act=None, tasks_per_rank=1, ranks_per_learner=None, dedicated=False, metrics=()
-):
+def run_campaign(tmp_path, specs, *, act=None, **options):
     """Run learners on all ranks; ``act(campaign, events)`` is awaited beside them on rank 0."""
+
+    async def main(executor, events, layout):
+        campaign = Campaign(specs, executor, events.append)
+        beside = asyncio.create_task(act(campaign, events)) if act else None
+        reasons = await campaign.run()
+        if beside:
+            await beside
+        return reasons
+
+    return run_program(tmp_path, main, **options)
+
+
+def run_program(tmp_path, main, *, tasks_per_rank=1, ranks_per_learner=None, dedicated=False, metrics=()):
+    """Await ``main(executor, events, layout)`` on rank 0, the other ranks serving it."""
     folder = Path(COMM.bcast(str(tmp_path)))
     layout = Layout(folder / "results.h5")
     world = join_world(COMM)
@@ -72,38 +87,27 @@ def run_campaign(
             f"test-{uuid.uuid4().hex[:8]}", str(HERE), layout, {"MARK": "1"}, tasks_per_rank, tuple(metrics)
         )
         try:
-            outcome = lead(world, settings, specs, act, dedicated, ranks_per_learner)
-        except UsageError as error:
+            outcome = lead(world, settings, main, dedicated, ranks_per_learner)
+        except Exception as error:  # all ranks fail, or the others would wait for this one
             outcome = error
     outcome = COMM.bcast(outcome)
-    if isinstance(outcome, UsageError):
+    if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
-def lead(world, settings, specs, act, dedicated, ranks_per_learner):
+def lead(world, settings, main, dedicated, ranks_per_learner):
     events = []
     session = Session(world, on_stop=lambda: None)
     try:
         executor = session.begin(
             settings, dedicated=dedicated, ranks_per_learner=ranks_per_learner, observe=events.append
         )
-    except UsageError:
+        value = asyncio.run(main(executor, events, settings.layout))
+    finally:
+        under_way = session.settle()
         session.close()
-        raise
-
-    async def main():
-        campaign = Campaign(specs, executor, events.append)
-        beside = asyncio.create_task(act(campaign, events)) if act else None
-        reasons = await campaign.run()
-        if beside:
-            await beside
-        return reasons
-
-    reasons = asyncio.run(main())
-    under_way = session.settle()
-    session.close()
-    return Outcome(reasons, events, under_way, settings.layout)
+    return Outcome(value, events, under_way, settings.layout)
 
 
 def command(text, **options):
