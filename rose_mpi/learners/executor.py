@@ -13,11 +13,23 @@ class Executor(Protocol):
     """Runs the stages of learners."""
 
     async def open(self, learners: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
-        """Give each learner a group of ranks; returns the world ranks of each, the leader first."""
+        """Give each learner a group of ranks; returns the world ranks of each, the leader first.
+
+        At any time and any number of times, also while others open or run.
+
+        Raises
+        ------
+        UsageError
+            If a learner of this name is open already.
+        """
         ...
 
     def close(self, learner: str) -> None:
-        """The learner has ended, and with it all its stages; from any thread."""
+        """The learner has ended, and with it all its stages; from any thread.
+
+        Its ranks serve those that open next. Once for each that was opened; that of one that is not open
+        changes nothing.
+        """
         ...
 
     async def run_stage(self, calls: Sequence[TaskCall]) -> list[TaskResult]:
