@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 def nearest(word: object, choices: Iterable[str]) -> str | None:
     """The choice that ``word`` most likely meant; ``None`` where none is near."""
-    found = difflib.get_close_matches(str(word), list(choices), n=1)
+    found = difflib.get_close_matches(str(word), list(map(str, choices)), n=1)
     return found[0] if found else None
 
 

@@ -10,7 +10,7 @@ from rose_mpi.config.expressions import Adaptive
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layer, Layers
 from rose_mpi.config.models import CountedTaskTable
-from rose_mpi.learners.spec import OnFailure, Step
+from rose_mpi.learners.spec import MAY_SKIP, OnFailure, Step
 from rose_mpi.schedules import ByIteration, Computed, Constant, Schedule
 from rose_mpi.tasks import Function, Task
 
@@ -25,7 +25,6 @@ _COMMAND_ONLY: Final = (
     "shell",
     "cwd",
 )
-_MAY_SKIP: Final = ("simulation", "environment", "prediction")
 
 
 class StepBuilder:
@@ -139,6 +138,6 @@ class StepBuilder:
 
     def _on_failure(self, name: str, layers: Layers) -> OnFailure:
         on_failure = OnFailure(layers.get("on_failure", self.on_failure))
-        if on_failure is OnFailure.SKIP and name not in _MAY_SKIP:
-            self.faults.add(layers.path("on_failure"), f"'skip' is for {', '.join(_MAY_SKIP)} only")
+        if on_failure is OnFailure.SKIP and name not in MAY_SKIP:
+            self.faults.add(layers.path("on_failure"), f"'skip' is for {', '.join(MAY_SKIP)} only")
         return on_failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from rose_mpi.schedules import Schedule
 from rose_mpi.tasks import Function, Task
@@ -27,6 +27,13 @@ class OnFailure(StrEnum):
     STOP_LEARNER = "stop_learner"
     SKIP = "skip"
     ABORT = "abort"
+
+
+COUNTED: Final = ("simulation", "training", "active_learn", "environment")
+"""Steps of which several tasks may run in one iteration."""
+
+MAY_SKIP: Final = ("simulation", "environment", "prediction")
+"""Steps that go on without the tasks that failed, if they are told to."""
 
 
 class TaskMaker(Protocol):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rose_mpi.errors import UsageError
 from rose_mpi.execution.command import with_options
 from rose_mpi.execution.pickled import pickled_call, python_value
-from rose_mpi.learners.spec import Criterion, OnFailure
+from rose_mpi.learners.spec import COUNTED, MAY_SKIP, Criterion, OnFailure
 from rose_mpi.nearest import suggested
 from rose_mpi.tasks import Function, Task
 
@@ -151,8 +151,12 @@ def task_function(
             raise UsageError(f"the {stage} task's option {key!r} {hint}{suggested(key, (*known, *others))}")
     if on_failure and on_failure not in tuple(OnFailure):
         raise UsageError(f"on_failure {on_failure!r} is unknown{suggested(on_failure, OnFailure)}")
+    if on_failure == OnFailure.SKIP and stage.partition(".")[0] not in MAY_SKIP:
+        raise UsageError(f"on_failure 'skip' is for {', '.join(MAY_SKIP)} only, not for {stage}")
     if not isinstance(count, int) or count < 1:
         raise UsageError(f"count of a {stage} task must be a whole number from 1 on, not {count!r}")
+    if count > 1 and stage.partition(".")[0] not in COUNTED:
+        raise UsageError(f"count is for {', '.join(COUNTED)} only, not for {stage}")
     return TaskFunction(
         function=function,
         stage=stage,
