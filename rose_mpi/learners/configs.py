@@ -10,7 +10,7 @@ from rose_mpi.errors import UsageError
 from rose_mpi.nearest import suggested
 from rose_mpi.schedules import OTHERWISE
 
-_DEFAULT: Final = "default"
+DEFAULT: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class TaskConfig:
             raise UsageError(f"TaskConfig: args must be a tuple, not {self.args!r}")
         if not isinstance(self.kwargs, Mapping):
             raise UsageError(f"TaskConfig: kwargs must be a dictionary, not {self.kwargs!r}")
+        for key in self.kwargs:
+            if not isinstance(key, str):
+                raise UsageError(f"TaskConfig: the names in kwargs must be text, not {key!r}")
         object.__setattr__(self, "args", tuple(self.args))
 
 
@@ -101,7 +104,7 @@ def config_at(entry: Entry, iteration: int) -> TaskConfig | None:
         return entry
     if isinstance(entry, AdaptiveSchedule):
         return entry[iteration]
-    found = entry.get(iteration, entry.get(OTHERWISE, entry.get(_DEFAULT)))
+    found = entry.get(iteration, entry.get(OTHERWISE, entry.get(DEFAULT)))
     return None if found is None else task_config(found, f"the entry for iteration {iteration}")
 
 
@@ -132,9 +135,9 @@ def _check_entry(name: str, entry: Any) -> None:
     if not isinstance(entry, Mapping):
         raise UsageError(f"{name} must be a TaskConfig or a mapping of iterations to these, not {entry!r}")
     for key, value in entry.items():
-        if name == "environment" and isinstance(key, str) and key != _DEFAULT:
+        if name == "environment" and isinstance(key, str) and key != DEFAULT:
             _check_entry(f"environment[{key!r}]", value)
-        elif key != _DEFAULT and (not isinstance(key, int) or isinstance(key, bool) or key < OTHERWISE):
+        elif key != DEFAULT and (not isinstance(key, int) or isinstance(key, bool) or key < OTHERWISE):
             raise UsageError(f"{name}: {key!r} is no iteration: 0, 1, 2, … or -1 for all others")
         else:
             task_config(value, f"{name}[{key!r}]")

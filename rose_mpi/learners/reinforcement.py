@@ -7,18 +7,23 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rose_mpi.errors import UsageError
-from rose_mpi.learners.configs import Entry, LearnerConfig
+from rose_mpi.learners.configs import DEFAULT, Entry, LearnerConfig
 from rose_mpi.learners.engine import Engine
 from rose_mpi.learners.learner import Decorator
-from rose_mpi.learners.looping import FunctionMaker, LoopLearner
+from rose_mpi.learners.looping import LoopLearner
 from rose_mpi.learners.spec import LearnerKind, LearnerSpec, Step
 from rose_mpi.learners.states import States
+from rose_mpi.nearest import suggested
 
 _STAGES: Final = ("environment", "update", "criterion")
 
 
 class ReinforcementLearner(LoopLearner):
     """What all reinforcement learners share."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._environments: dict[str, str] = {}
 
     def environment_task(self, function: Callable[..., Any] | None = None, **options: Any) -> Decorator:
         """Decorate the function that says how experience is collected."""
@@ -41,6 +46,14 @@ class ReinforcementLearner(LoopLearner):
         self._need(*(("update",) if skip_environment_step else ("environment", "update")))
         stages = _STAGES[1:] if skip_environment_step else _STAGES
         return self._spec(name, kind, stages, config, max_iter, skip_pre_loop, learner_id)
+
+    def _steps(
+        self, stages: Sequence[str], config: LearnerConfig | None, learner_id: int | str | None
+    ) -> dict[str, Step]:
+        for name in _names_in(config):
+            if name not in self._environments:
+                raise UsageError(f"no environment is called {name!r}{suggested(name, self._environments)}")
+        return super()._steps(stages, config, learner_id)
 
 
 class SequentialReinforcementLearner(ReinforcementLearner):
@@ -144,10 +157,6 @@ class ParallelExperience(SequentialReinforcementLearner):
     into one, ``experience_bank.npz``, before each update.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._environments: dict[str, str] = {}
-
     def environment_task(
         self, function: Callable[..., Any] | None = None, *, name: str = "", **options: Any
     ) -> Decorator:
@@ -190,19 +199,30 @@ class ParallelExperience(SequentialReinforcementLearner):
         self, stages: Sequence[str], config: LearnerConfig | None, learner_id: int | str | None
     ) -> dict[str, Step]:
         steps = super()._steps(stages, config, learner_id)
+        environments = self._environments.items()
         if "environment" in steps:
-            makers = [
-                FunctionMaker(self.functions[key], _entry(config, name))
-                for name, key in self._environments.items()
-            ]
-            steps["environment"] = replace(steps["environment"], work=makers[0], beside=tuple(makers[1:]))
+            each = [self._step(self.functions[key], _entry(config, name)) for name, key in environments]
+            if len({step.on_failure for step in each}) > 1:
+                raise UsageError("all environments of a learner must have the same on_failure")
+            works = [step.work for step in each for _ in range(step.count)]
+            steps["environment"] = replace(each[0], work=works[0], count=1, beside=tuple(works[1:]))
         return steps
+
+
+def _names_in(config: LearnerConfig | None) -> list[str]:
+    """The environments that a configuration names."""
+    entry = config.environment if config else None
+    return (
+        [key for key in entry if isinstance(key, str) and key != DEFAULT]
+        if isinstance(entry, Mapping)
+        else []
+    )
 
 
 def _entry(config: LearnerConfig | None, name: str) -> Entry:
     """The arguments of one environment: its own, or those of all."""
     entry = config.environment if config else None
-    if isinstance(entry, Mapping) and any(isinstance(key, str) for key in entry):
-        own: Entry = entry.get(name, entry.get("default"))
+    if isinstance(entry, Mapping) and _names_in(config):
+        own: Entry = entry.get(name, entry.get(DEFAULT))
         return own
     return entry
