@@ -105,7 +105,8 @@ class IterationState:
         }
         if not math.isnan(self.uncertainty) or ensemble["model_metric"]:
             own |= ensemble
-        return {name: _json(value) for name, value in {**own, **self.state}.items()}
+        others = {name: value for name, value in self.state.items() if name not in own}
+        return {name: _json(value) for name, value in {**own, **others}.items()}
 
 
 def _is_number(value: Any) -> bool:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, PlainValidator
 
 from rose_mpi.config.expressions import evaluate
+from rose_mpi.learners.names import checked_name
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?")
 _UNIT_SECONDS: Final = (86400, 3600, 60, 1)
@@ -43,14 +43,6 @@ def _text(value: str) -> str:
 def _without_nul(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not hold a NUL character")
-    return value
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is no name: up to 100 letters, digits, '_', '-' and '.', the first of them no '.'"
-        )
     return value
 
 
@@ -149,7 +141,7 @@ def _no_repetition(value: list[str]) -> list[str]:
 
 
 Text = Annotated[str, AfterValidator(_text)]
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(checked_name)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_no_repetition)]
 Environment = dict[Annotated[str, AfterValidator(_variable)], Annotated[str, AfterValidator(_without_nul)]]
 Arguments = dict[Text, Annotated[Any, PlainValidator(_argument)]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from rose_mpi.learners.futures import running_loop
 from rose_mpi.learners.learner import BaseLearner
 from rose_mpi.learners.learner_run import LearnerRun
 from rose_mpi.learners.loop import LearnerLoop
+from rose_mpi.learners.names import checked_name
 from rose_mpi.learners.spec import Ensemble, LearnerKind, LearnerSpec, OnFailure, Step, Uncertainty
 from rose_mpi.learners.states import States, side_by_side
 from rose_mpi.learners.task_function import TaskFunction
@@ -110,7 +112,7 @@ class LoopLearner(BaseLearner):
         if not isinstance(max_iter, int) or max_iter < 0:
             raise UsageError(f"max_iter must be a whole number from 0 on (0: no limit), not {max_iter!r}")
         spec = LearnerSpec(
-            name=self.engine.unique_name(name),
+            name=checked_name(name),
             kind=kind,
             steps=self._steps(stages, config, learner_id),
             seed=self.engine.seed,
@@ -175,10 +177,12 @@ class LoopLearner(BaseLearner):
     def _begin(self, specs: Sequence[LearnerSpec]) -> States:
         """Learners that begin with the first step of an iteration over their states."""
         self._stopped = False
+        self._state = None
+        specs = [replace(spec, name=self.engine.unique_name(spec.name)) for spec in specs]
         self._loops = [LearnerLoop(spec, self.engine.executor, self._tell_state) for spec in specs]
         self._registry = self._loops[0].registry
-        self._metrics = {spec.name: {} for spec in specs}
-        self._uncertainties = {spec.name: {} for spec in specs}
+        self._metrics |= {spec.name: {} for spec in specs}
+        self._uncertainties |= {spec.name: {} for spec in specs}
         self._running += self._loops
         self._runs = []
         return States(self._run(self._loops), [spec.name for spec in specs], self._wait)
@@ -186,17 +190,17 @@ class LoopLearner(BaseLearner):
     async def _run(self, loops: Sequence[LearnerLoop]) -> AsyncGenerator[IterationState, None]:
         """Run loops side by side, telling the trackers."""
         engine = self.engine
-        groups = await engine.executor.open([loop.spec.name for loop in loops])
         runs = self._runs = [
             LearnerRun(loop, engine.executor, engine.observe, lambda: engine.stop_reason) for loop in loops
         ]
-        states = side_by_side([run.states(groups[run.loop.spec.name]) for run in runs])
         try:
-            async for state in states:
-                self._remember(state)
-                yield state
+            groups = await engine.executor.open([loop.spec.name for loop in loops])
+            together = side_by_side([run.states(groups[run.loop.spec.name]) for run in runs])
+            async with aclosing(together) as states:
+                async for state in states:
+                    self._remember(state)
+                    yield state
         finally:
-            await states.aclose()
             self._running = [loop for loop in self._running if loop not in loops]
             self._trackers.stop(self._state, _reason_of(runs))
 

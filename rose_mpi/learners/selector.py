@@ -77,7 +77,6 @@ class AlgorithmSelector(LoopLearner):
             active_spec(self, name, max_iter, skip_pre_loop, False, configs.get(name), name)
             for name in self._algorithms
         ]
-        self._last, self._labels = {}, Counter()
         return self._begin(specs)
 
     def teach_and_select(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from rose_mpi.errors import UsageError
@@ -11,9 +12,11 @@ from rose_mpi.learners.configs import LearnerConfig
 from rose_mpi.learners.criteria import number
 from rose_mpi.learners.engine import Engine
 from rose_mpi.learners.looping import LoopLearner
+from rose_mpi.learners.names import checked_names
 from rose_mpi.learners.spec import Ensemble, LearnerKind, LearnerSpec, Uncertainty
 from rose_mpi.learners.states import States
 from rose_mpi.metrics import OPERATORS
+from rose_mpi.nearest import suggested
 from rose_mpi.uq.registry import TASK_TYPES, find_metric
 
 _STAGES: Final = ("simulation", "training", "prediction", "uncertainty", "active_learn", "criterion")
@@ -68,15 +71,13 @@ class UQLearner(LoopLearner):
             raise UsageError(f"operator {operator!r} is unknown: it must be one of {' '.join(OPERATORS)}")
         if pool not in ("fixed", "changing"):
             raise UsageError(f"pool must be 'fixed' or 'changing', not {pool!r}")
-        if isinstance(query_size, bool) or not (0 < query_size < 1 or query_size == int(query_size) >= 1):
-            raise UsageError(f"query_size must be a whole number or a fraction below 1, not {query_size!r}")
         self._uncertainty = Uncertainty(
-            metric=uq_metric_name,
+            metric=str(uq_metric_name),
             task_type=task_type or "",
-            query_size=query_size,
+            query_size=_checked_size(query_size),
             threshold=None if threshold is None else number(threshold, "threshold of the uncertainty"),
             operator=operator,
-            targets=targets,
+            targets=None if targets is None else str(Path(targets).absolute()),
             changing_pool=pool == "changing",
         )
         return lambda function: self._register("uncertainty", function, options)
@@ -96,8 +97,6 @@ class UQLearner(LoopLearner):
         learner_id: str | None = None,
     ) -> LearnerSpec:
         self._need("training", "prediction")
-        if isinstance(models, str) or not models:
-            raise UsageError(f"model_names must be a list of names, not {models!r}")
         if not isinstance(num_predictions, int) or num_predictions < 1:
             raise UsageError(f"num_predictions must be a whole number from 1 on, not {num_predictions!r}")
         return self._spec(
@@ -109,7 +108,7 @@ class UQLearner(LoopLearner):
             skip_pre_loop,
             learner_id,
             uncertainty=self._measured(skip_pre_loop),
-            ensemble=Ensemble(tuple(map(str, models)), num_predictions),
+            ensemble=Ensemble(tuple(checked_names(models, "model_names")), num_predictions),
         )
 
     def _measured(self, skip_pre_loop: bool) -> Uncertainty:
@@ -217,13 +216,13 @@ class ParallelUQLearner(UQLearner):
         UsageError
             If a task is missing, there is no way to stop, or a value does not fit.
         """
-        names = list(learner_names)
-        if isinstance(learner_names, str) or not names or len(set(names)) < len(names):
-            raise UsageError(f"learner_names must be a list of different names, not {learner_names!r}")
-        configs = dict(learner_configs or {})
-        unknown = [name for name in configs if name not in names]
-        if unknown:
-            raise UsageError(f"learner_configs names {unknown[0]!r}, which is none of {', '.join(names)}")
+        names = checked_names(learner_names, "learner_names")
+        configs = learner_configs or {}
+        if not isinstance(configs, Mapping):
+            raise UsageError(f"learner_configs must be a dictionary by learner, not {configs!r}")
+        for name in configs:
+            if name not in names:
+                raise UsageError(f"no learner is called {name!r}{suggested(name, names)}")
         specs = [
             self._uq_spec(
                 name, model_names, num_predictions, configs.get(name), max_iter, skip_pre_loop, name
@@ -245,7 +244,7 @@ class ParallelUQLearner(UQLearner):
 
         In an event loop it gives a future.
         """
-        names = list(learner_names)
+        names = checked_names(learner_names, "learner_names")
         states = self.start(names, model_names, num_predictions, max_iter, skip_pre_loop, learner_configs)
 
         async def results() -> dict[str, Any]:
@@ -253,3 +252,11 @@ class ParallelUQLearner(UQLearner):
             return {name: state.to_dict() if state else None for name, state in zip(names, last, strict=True)}
 
         return self._complete(results(), "teach()")
+
+
+def _checked_size(query_size: Any) -> int | float:
+    """A number of candidates as an ``int``, or a fraction of the pool as a ``float``."""
+    size = number(query_size, "query_size")
+    if not (0 < size < 1 or (size >= 1 and size.is_integer())) or isinstance(query_size, bool):
+        raise UsageError(f"query_size must be a whole number or a fraction below 1, not {query_size!r}")
+    return size if size < 1 else int(size)
