@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 import rose_mpi
 from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
+from rose_mpi.store.hdf5 import TEXT, attach_scale, make_scale, write_attributes, write_dataset
 from rose_mpi.store.schema import Meaning
 from rose_mpi.store.state import LearnerRecord, RunRecord, TaskTable
 
-_TEXT: Final = h5py.string_dtype()
 _ROWS_AT_ONCE: Final = 20_000
 # An axis lists its datasets in an attribute, which HDF5 bounds to 64 KiB.
 _MAX_STATE_KEYS: Final = 2_000
@@ -52,35 +52,37 @@ def image(run: RunRecord, generation: int, pump: Callable[[], None]) -> bytes:
 
 
 def _write_attributes(file: h5py.File, run: RunRecord, generation: int) -> None:
-    file.attrs.update(
-        schema_version=schema.SCHEMA_VERSION,
-        rose_mpi_version=rose_mpi.__version__,
-        generation=generation,
-        run=run.started.run,
-        status=run.status.value,
-        started=run.started.started,
-        finished=run.finished,
-        config=run.started.config,
-        seed=run.started.seed,
-        ranks=run.started.ranks,
-        hosts=" ".join(run.started.hosts),
-    )
+    attributes = {
+        "schema_version": schema.SCHEMA_VERSION,
+        "rose_mpi_version": rose_mpi.__version__,
+        "generation": generation,
+        "run": run.started.run,
+        "status": run.status.value,
+        "started": run.started.started,
+        "finished": run.finished,
+        "config": run.started.config,
+        "seed": run.started.seed,
+        "ranks": run.started.ranks,
+        "hosts": " ".join(run.started.hosts),
+    }
+    write_attributes(file.id, attributes)
 
 
 def _write_learner(group: h5py.Group, learner: LearnerRecord) -> None:
     begun = learner.started
-    group.attrs.update(
-        kind=begun.kind,
-        status=learner.status.value,
-        stop_reason=learner.stop_reason.value if learner.stop_reason else "",
-        error=learner.error,
-        finished=learner.finished,
-        group=" ".join(map(str, begun.group)),
-        metric_name=begun.metric_name,
-        threshold=begun.threshold,
-        operator=begun.operator,
-        max_iterations=begun.max_iterations,
-    )
+    attributes = {
+        "kind": begun.kind,
+        "status": learner.status.value,
+        "stop_reason": learner.stop_reason.value if learner.stop_reason else "",
+        "error": learner.error,
+        "finished": learner.finished,
+        "group": " ".join(map(str, begun.group)),
+        "metric_name": begun.metric_name,
+        "threshold": begun.threshold,
+        "operator": begun.operator,
+        "max_iterations": begun.max_iterations,
+    }
+    write_attributes(group.id, attributes)
     states = learner.iterations
     width = max((len(state.selected) for state in states), default=0)
     iteration = _scale(group, "iteration", np.array([state.iteration for state in states], dtype=np.int64))
@@ -117,7 +119,7 @@ def _padded(rows: Sequence[Sequence[float]], width: int, kind: type, padding: fl
     return table
 
 
-def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration: h5py.Dataset) -> None:
+def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration: Any) -> None:
     keys = list(dict.fromkeys(key for state in states for key in state.state))
     if len(keys) > _MAX_STATE_KEYS:
         _log.warning("%s: only the first %d of %d numbers are kept", group.name, _MAX_STATE_KEYS, len(keys))
@@ -130,31 +132,29 @@ def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration:
 def _write_tasks(group: h5py.Group, tasks: TaskTable, pump: Callable[[], None]) -> None:
     task = _scale(group, "task", np.arange(len(tasks)))
     for name, column in tasks.columns.items():
-        kind = np.dtype(column.typecode) if isinstance(column, array) else _TEXT
+        kind = np.dtype(column.typecode) if isinstance(column, array) else TEXT
         dataset = group.create_dataset(name, shape=(len(tasks),), dtype=kind)
         for start in range(0, len(tasks), _ROWS_AT_ONCE):
             part = column[start : start + _ROWS_AT_ONCE]
-            dataset[start : start + len(part)] = np.array(part, dtype=object if kind is _TEXT else kind)
+            dataset[start : start + len(part)] = np.array(part, dtype=object if kind is TEXT else kind)
             pump()
-        _describe(dataset, schema.TASK_COLUMNS[name], task)
+        _describe(dataset.id, schema.TASK_COLUMNS[name], task)
 
 
-def _scale(group: h5py.Group, name: str, values: NDArray[Any]) -> h5py.Dataset:
+def _scale(group: h5py.Group, name: str, values: NDArray[Any]) -> Any:
     """A dataset that is the axis of others."""
     dataset = _dataset(group, name, values, schema.SCALES[name])
-    dataset.make_scale(name)
+    make_scale(dataset, name)
     return dataset
 
 
-def _dataset(
-    group: h5py.Group, name: str, values: NDArray[Any], meaning: Meaning, *scales: h5py.Dataset
-) -> h5py.Dataset:
-    dataset = group.create_dataset(name, data=values, dtype=_TEXT if values.dtype == object else values.dtype)
+def _dataset(group: h5py.Group, name: str, values: NDArray[Any], meaning: Meaning, *scales: Any) -> Any:
+    dataset = write_dataset(group.id, name, values)
     _describe(dataset, meaning, *scales)
     return dataset
 
 
-def _describe(dataset: h5py.Dataset, meaning: Meaning, *scales: h5py.Dataset) -> None:
-    dataset.attrs.update(units=meaning.units, long_name=meaning.long_name)
-    for dimension, scale in zip(dataset.dims, scales, strict=bool(scales)):
-        dimension.attach_scale(scale)
+def _describe(dataset: Any, meaning: Meaning, *scales: Any) -> None:
+    write_attributes(dataset, {"units": meaning.units, "long_name": meaning.long_name})
+    for dimension, scale in enumerate(scales):
+        attach_scale(dataset, dimension, scale)
