@@ -156,3 +156,11 @@ def test_an_update_that_no_learner_takes_up(rl):
 def test_it_needs_a_way_to_stop(rl):
     text = RL.replace("max_iterations = 3\n", "").partition("[tasks.criterion]")[0]
     assert rl.faults(text) == [(1, "run", "has no way to stop: give max_iterations or a [criterion]")]
+
+
+@pytest.mark.parametrize("kind", ["reinforcement", "experience"])
+@pytest.mark.parametrize("task", ["environment", "update"])
+def test_environment_and_update_are_needed(rl, kind, task):
+    text = f'[run]\nmax_iterations = 1\n[tasks.{task}]\ncommand = "true"\n[[learners]]\nname = "a"\nkind = "{kind}"\n'
+    other = {"environment": "update", "update": "environment"}[task]
+    assert rl.faults(text) == [(3, f"tasks.{other}", f"is missing: a learner of kind '{kind}' needs it")]
