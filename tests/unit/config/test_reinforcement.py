@@ -161,6 +161,7 @@ def test_it_needs_a_way_to_stop(rl):
 @pytest.mark.parametrize("kind", ["reinforcement", "experience"])
 @pytest.mark.parametrize("task", ["environment", "update"])
 def test_environment_and_update_are_needed(rl, kind, task):
-    text = f'[run]\nmax_iterations = 1\n[tasks.{task}]\ncommand = "true"\n[[learners]]\nname = "a"\nkind = "{kind}"\n'
+    learner = f'[[learners]]\nname = "a"\nkind = "{kind}"\n'
+    text = f'[run]\nmax_iterations = 1\n[tasks.{task}]\ncommand = "true"\n{learner}'
     other = {"environment": "update", "update": "environment"}[task]
     assert rl.faults(text) == [(3, f"tasks.{other}", f"is missing: a learner of kind '{kind}' needs it")]
