@@ -36,15 +36,26 @@ _LATER: Final = {
     "TaskConfig": "rose_mpi.learners.configs",
     "TrackerBase": "rose_mpi.trackers.base",
 }
-_PACKAGES: Final = ("al", "rl", "uq", "metrics")
+_MODULES: Final = {
+    "active_learner": "rose_mpi.al.active_learner",
+    "al": "rose_mpi.al",
+    "metrics": "rose_mpi.metrics",
+    "reinforcement_learner": "rose_mpi.rl.reinforcement_learner",
+    "rl": "rose_mpi.rl",
+    "selector": "rose_mpi.al.selector",
+    "uq": "rose_mpi.uq",
+    "uq_active_learner": "rose_mpi.uq.uq_active_learner",
+    "uq_learner": "rose_mpi.uq.uq_learner",
+    "uq_scorer": "rose_mpi.uq.uq_scorer",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs more than this package when it is first asked for."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
-    if name in _PACKAGES:
-        return import_module(f"{__name__}.{name}")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     metrics = import_module(f"{__name__}.metrics")
     if name.isupper() and hasattr(metrics, name):
         return getattr(metrics, name)
