@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import logging
 import os
 import sys
@@ -185,10 +186,14 @@ def current_job() -> Job | None:
 
 
 def _leave(code: int) -> None:
-    """Leave MPI and the process, whatever the script still wants."""
+    """Leave MPI and the process, whatever the script still wants.
+
+    By the C library's ``exit``: in its handlers MPICH takes leave of its launcher, which otherwise ends the
+    ranks that are left, and the job with code 0.
+    """
     finalize()
     for stream in (sys.stdout, sys.stderr):
         if stream:
             stream.flush()
     logging.shutdown()
-    os._exit(code)
+    ctypes.PyDLL(None).exit(int(code))
