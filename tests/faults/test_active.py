@@ -52,6 +52,7 @@ def test_leaving_the_loop_over_start_leaves_the_learners_running(run):
     assert (quick.stop_reason, slow.stop_reason) == ("stopped", "stopped")
     assert len(quick.iterations) == 1
     assert [row.status for row in run.tasks(learner="learner-1.2")] == ["cancelled"]
+    assert run.outcome["left"] == "ended"
 
 
 def test_sixty_tasks_run_at_once_on_two_workers(run):

@@ -45,7 +45,7 @@ def test_a_missing_bank_loads_as_an_empty_one(tmp_path):
     """A misspelt path gave a policy without experience; a pickle's name stands for our file of that stem."""
     bank = ExperienceBank()
     bank.add(create_experience(0, 1, 1.0, 2, True))
-    bank.save(tmp_path, "experience_bank.pkl")
+    bank.save(tmp_path, "experience_bank.npz")
     assert len(ExperienceBank.load(tmp_path / "experience_bank.pkl")) == 1
     with pytest.raises(FileNotFoundError, match="experience_bnak"):
         ExperienceBank.load(tmp_path / "experience_bnak.pkl")

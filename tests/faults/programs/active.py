@@ -79,15 +79,21 @@ async def left_early():
 
     @acl.simulation_task
     def simulation(seconds, *args):
-        return f"sleep {seconds}"
+        return f"sh -c 'echo $$ > process; exec sleep {seconds}'"
 
     @acl.training_task
     def training(*args):
         return "true"
 
-    quick, slow = (ParallelLearnerConfig(simulation=TaskConfig(args=(seconds,))) for seconds in (0.01, 3))
+    quick, slow = (ParallelLearnerConfig(simulation=TaskConfig(args=(seconds,))) for seconds in (0.01, 20))
     async for _ in acl.start(2, max_iter=100, learner_configs=[quick, slow]):
         break
+    process = Path("/proc", Path("results.work/learner-1.2/process").read_text().strip())
+    for _ in range(100):
+        if not process.exists():
+            return "ended"
+        await asyncio.sleep(0.05)
+    return "running"
 
 
 def sixty_at_once():
@@ -103,7 +109,7 @@ def sixty_at_once():
 
 configured()
 labels = registering()
-asyncio.run(left_early())
+left = asyncio.run(left_early())
 sixty_at_once()
 engine.shutdown()
-Path("outcome.json").write_text(json.dumps({"labels": labels}))
+Path("outcome.json").write_text(json.dumps({"labels": labels, "left": left}))
