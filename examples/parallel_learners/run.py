@@ -28,6 +28,12 @@ def active_learn(*args, **kwargs):
 def check_mse(*args, **kwargs):
     return Task(executable=f'{code_path}/check_mse.py')
 
+# What the learners came to, in a line each
+def tell(title, results):
+    print(title)
+    for state in results:
+        print(f'  learner {state.learner_id}: MSE {state.metric_value:.3f} after {state.iteration + 1} iterations')
+
 
 # Approach 1: Static Configuration
 results = acl.teach(
@@ -44,6 +50,7 @@ results = acl.teach(
         )
     ]
 )
+tell('Approach 1: Static Configuration', results)
 
 # Approach 2: Per-Iteration Configuration
 results = acl.teach(
@@ -69,6 +76,7 @@ results = acl.teach(
         None  # Default to base task behavior
     ]
 )
+tell('Approach 2: Per-Iteration Configuration', results)
 
 # Approach 3: Adaptive Configuration
 adaptive_sim = acl.create_adaptive_schedule('simulation', 
@@ -99,6 +107,7 @@ results = acl.teach(
         )
     ]
 )
+tell('Approach 3: Adaptive Configuration', results)
 
 # Quick Reference
 schedule = {
@@ -121,6 +130,7 @@ results = acl.teach(
         ParallelLearnerConfig(training=adaptive_config)
     ]
 )
+tell('Quick Reference', results)
 
 # Full Example: All Approaches Combined
 adaptive_sim = acl.create_adaptive_schedule('simulation', 
@@ -148,5 +158,6 @@ results = acl.teach(
         )
     ]
 )
+tell('Full Example: All Approaches Combined', results)
 
 engine.shutdown()

@@ -54,6 +54,7 @@ async def main():
 
     # Start the RL training loop and break when stop condition is met
     await pe.learn()
+    print('Mean rewards:', *pe.get_current_state().metric_history)
     await engine.shutdown()
 
 

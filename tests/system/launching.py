@@ -1,4 +1,4 @@
-"""Starts `rose-mpi` as its users do: by the `mpirun` of the running environment, or alone."""
+"""Starts `rose-mpi` and programs as their users do: by the `mpirun` of the running environment, or alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,16 @@ def run_rose_mpi(ranks: int, *arguments: str | Path, cwd: Path, timeout: float) 
     AssertionError
         If it has not ended after ``timeout`` seconds; all its processes are ended then.
     """
-    command = [*(launcher(ranks) if ranks else []), str(ROSE_MPI), *map(str, arguments)]
+    return _run(ranks, [str(ROSE_MPI), *map(str, arguments)], cwd, timeout)
+
+
+def run_python(ranks: int, script: str | Path, *arguments: str, cwd: Path, timeout: float) -> Outcome:
+    """Run a Python program, as :func:`run_rose_mpi` runs `rose-mpi`."""
+    return _run(ranks, [sys.executable, str(script), *arguments], cwd, timeout)
+
+
+def _run(ranks: int, words: list[str], cwd: Path, timeout: float) -> Outcome:
+    command = [*(launcher(ranks) if ranks else []), *words]
     process = subprocess.Popen(
         command,
         cwd=cwd,
