@@ -29,9 +29,9 @@ def pickled_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Ma
 
 
 def unpickled_call(data: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """Function, positional and keyword arguments; arrays in files are loaded."""
+    """Function, positional and keyword arguments; arrays in files are loaded, pickled values unpacked."""
     function, args, kwargs = pickle.loads(data)
-    return function, tuple(array_of(arg) for arg in args), kwargs
+    return function, tuple(python_value(arg, mapped=False) for arg in args), kwargs
 
 
 def sendable_value(value: Any) -> Any:
@@ -55,23 +55,23 @@ def sendable_value(value: Any) -> Any:
         ) from error
 
 
-def python_value(value: Any) -> Any:
-    """The value of a task as a Python program sees it: arrays are loaded, pickled values unpacked.
+def python_value(value: Any, *, mapped: bool = True) -> Any:
+    """The value of a task as a Python program sees it: arrays are there, pickled values unpacked.
 
     Arrays that stay in the memory of a rank are ``None`` here.
+
+    Parameters
+    ----------
+    mapped:
+        Map arrays in ``.npy`` files into memory, read-only, in place of reading them.
     """
     if isinstance(value, Pickled):
         return pickle.loads(value.data)
-    return array_of(value)
-
-
-def array_of(value: Any) -> Any:
-    """The array or the arrays by name, where a value is such a file; any other value as it is."""
     if isinstance(value, RankArray):
         return None
     if not isinstance(value, FileArray):
         return value
-    loaded = np.load(value.path, allow_pickle=False)
+    loaded = np.load(value.path, allow_pickle=False, mmap_mode="r" if mapped else None)
     if isinstance(loaded, np.ndarray):
         return loaded
     with loaded:

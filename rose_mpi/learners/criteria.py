@@ -9,7 +9,7 @@ from rose_mpi.errors import UsageError
 from rose_mpi.learners.futures import Future
 from rose_mpi.learners.spec import Criterion
 from rose_mpi.metrics import OPERATORS, STANDARD_OPERATORS
-from rose_mpi.nearest import suggested
+from rose_mpi.nearest import did_you_mean
 
 
 class Decision(NamedTuple):
@@ -49,7 +49,7 @@ def operator_of(metric_name: str, operator: str) -> str:
     if not operator and metric_name not in STANDARD_OPERATORS:
         raise UsageError(
             f"{metric_name!r} is no standard metric, so it needs an operator ({' '.join(OPERATORS)})"
-            f"{suggested(metric_name, STANDARD_OPERATORS)}"
+            f"{did_you_mean(metric_name, STANDARD_OPERATORS)}"
         )
     return operator or STANDARD_OPERATORS[metric_name]
 

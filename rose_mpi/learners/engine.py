@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from rose_mpi.events import Event, StopReason
@@ -42,8 +42,8 @@ class Engine(Protocol):
         """Tell the results file, and whoever else wants to know."""
         ...
 
-    def unique_name(self, wanted: str) -> str:
-        """A learner's name that no other has: ``wanted``, or with ``.2``, ``.3``, … behind it."""
+    def unique_names(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Names that no other learner has: those ``wanted``, or all with the same ``.2``, ``.3``, …."""
         ...
 
     def start(

@@ -7,7 +7,7 @@ import concurrent.futures
 import contextlib
 import contextvars
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from rose_mpi.errors import TaskError
 
@@ -73,7 +73,10 @@ class Future(Generic[T]):
         return self._answer.cancelled()
 
     def cancel(self) -> bool:
-        """End the work and its tasks; false if there is an outcome already."""
+        """End the work and its tasks; false if there is an outcome already.
+
+        Processes are ended, but a Python function that has begun goes on to its end.
+        """
         return self._answer.cancel()
 
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
@@ -107,6 +110,9 @@ class Future(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         self.seen = True
         return asyncio.wrap_future(self._answer).__await__()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self.what} has no outcome yet: futures are looked for in lists and tuples only")
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "running"

@@ -30,6 +30,11 @@ Decorator = Callable[..., Any]
 class BaseLearner:
     """Registers the functions that say what a learner's tasks are.
 
+    A decorated function returns a command line or a :class:`~rose_mpi.tasks.Task`; with
+    ``as_executable=False`` it is the task itself and runs on a rank. Further options of the decorators are
+    the fields of a ``Task`` (``timeout``, ``retries``, ``environment``, …), ``count``, ``on_failure`` and
+    ``log_params``.
+
     Attributes
     ----------
     functions:
@@ -37,7 +42,7 @@ class BaseLearner:
     """
 
     def __init__(self, engine: Engine) -> None:
-        if not hasattr(engine, "unique_name"):
+        if not hasattr(engine, "unique_names"):
             raise UsageError(
                 f"{type(self).__name__} needs an engine, as `Engine()` or `await WorkflowEngine.create()` "
                 f"make it, not {engine!r}"
@@ -95,7 +100,7 @@ class BaseLearner:
         return AdaptiveSchedule(fn)
 
     def register_state(self, key: str, value: Any) -> None:
-        """Make a value known as part of the present iteration's state."""
+        """Make a value known as part of the present iteration's state; from a task when it has ended."""
         self._current_registry().register(key, value)
 
     def get_state(self, key: str, default: Any = None) -> Any:
@@ -179,6 +184,9 @@ class BaseLearner:
 class Learner(BaseLearner):
     """A learner whose loop you write: decorated functions are called, and give futures.
 
+    The call of a stop criterion ends an iteration and gives a
+    :class:`~rose_mpi.learners.criteria.Decision`; in an event loop it must be awaited, elsewhere it blocks.
+
     Tasks that are called in a function decorated with :meth:`as_async` belong to that call's workflow, which
     is a learner with a name, a folder and a group of ranks of its own; all others belong to this learner.
     """
@@ -211,8 +219,23 @@ class Learner(BaseLearner):
 
         return call
 
+    def _register(
+        self,
+        stage: str,
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        criterion: Criterion | None = None,
+    ) -> Callable[..., Any]:
+        for option in ("count", "on_failure"):
+            if option in options:
+                raise UsageError(
+                    f"{option} has no effect here, where your own loop calls the tasks and sees them fail"
+                )
+        return super()._register(stage, function, options, criterion)
+
     def _workflow(self, name: str) -> Workflow:
-        return Workflow(self.engine.unique_name(name), self.engine, self.criterion, self._tell_state)
+        (unique,) = self.engine.unique_names([name])
+        return Workflow(unique, self.engine, self.criterion, self._tell_state)
 
     def _present(self) -> Workflow:
         """The workflow whose body calls, else the learner's own."""

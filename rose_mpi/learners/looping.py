@@ -178,7 +178,8 @@ class LoopLearner(BaseLearner):
         """Learners that begin with the first step of an iteration over their states."""
         self._stopped = False
         self._state = None
-        specs = [replace(spec, name=self.engine.unique_name(spec.name)) for spec in specs]
+        names = self.engine.unique_names([spec.name for spec in specs])
+        specs = [replace(spec, name=name) for spec, name in zip(specs, names, strict=True)]
         self._loops = [LearnerLoop(spec, self.engine.executor, self._tell_state) for spec in specs]
         self._registry = self._loops[0].registry
         self._metrics |= {spec.name: {} for spec in specs}

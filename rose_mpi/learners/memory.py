@@ -55,7 +55,7 @@ class Memory:
         for key in ((stage, model), (stage, "")):
             if key in self._values:
                 return self._values[key]
-        return [value for (name, _), values in self._values.items() if name == stage for value in values]
+        return [value for name in self._models for value in self._values.get((stage, name), [])]
 
     def remember_metric(self, model: str, metric: float) -> None:
         """Keep a model's metric, and that it met the criterion, from then on."""

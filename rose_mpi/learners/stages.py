@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -19,6 +20,8 @@ from rose_mpi.learners.values import METRIC_VALUE, combined, metric_of, scores_o
 from rose_mpi.schedules import merged
 from rose_mpi.tasks import Expects, FileArray, Function, RankArray, Task, TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
+
+logger = logging.getLogger(__name__)
 
 FOLLOWS: Final = {
     "simulation": ("active_learn",),
@@ -145,6 +148,12 @@ class Stages:
     async def merge_experience(self) -> None:
         """Merge the experience that the environments left in the learner's folder."""
         counts = await self._executor.merge_experience(self.spec.name, self.iteration)
+        if not counts.get("banks", 1):
+            logger.warning(
+                "%s, iteration %d: the environments left no experience_bank_*.npz in the learner's folder",
+                self.spec.name,
+                self.iteration,
+            )
         for name, count in counts.items():
             self._registry.register(name, count)
 

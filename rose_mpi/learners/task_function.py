@@ -71,7 +71,9 @@ class TaskFunction:
         Parameters
         ----------
         results:
-            Values of earlier tasks, given behind ``args`` as far as the function takes them.
+            Values of earlier tasks, given behind ``args`` as far as the function takes them: all with
+            ``*args``, else as many as it has parameters without a default. Those that a rank fills by name
+            (``learner``, ``iteration``, ``index``, ``model``, ``seed``, ``selection``, ``workdir``) get none.
 
         Raises
         ------
@@ -117,7 +119,7 @@ class TaskFunction:
             if key not in named and not key.startswith("-"):
                 raise UsageError(
                     f"{self.name}{inspect.signature(self.function)} takes no {key!r}"
-                    f"{suggested(key, named)}. Options of a command begin with '-'"
+                    f"{suggested(key, named)} (options of a command begin with '-')"
                 )
         return {key: value for key, value in kwargs.items() if key in named}
 

@@ -53,6 +53,7 @@ class Workflow:
         self._states: dict[TaskId, dict[str, Any]] = {}
         self._last: Decision | None = None
         self._pending: set[Future[Any]] = set()
+        self._failed: list[Future[Any]] = []
         self._lock = threading.Lock()
         self._opened: concurrent.futures.Future[None] | None = None
 
@@ -66,7 +67,7 @@ class Workflow:
     def watch(self, future: Future[T]) -> Future[T]:
         """Have the workflow end after ``future``."""
         self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
+        future.add_done_callback(self._ended)
         return future
 
     async def run(
@@ -104,7 +105,7 @@ class Workflow:
         try:
             value = await _called(body, args, kwargs)
             await self._settle()
-            reason = self._reason()
+            reason, error = self._outcome()
         except RoseError as failure:
             error = str(failure)
             raise
@@ -121,9 +122,10 @@ class Workflow:
 
     async def end(self) -> None:
         """End a workflow without a body, after its last task."""
-        if self._opened:
-            await self._settle()
-            self._close(self._engine.stop_reason or self._reason(), "")
+        await self._settle()
+        if self._opened and not self._opened.exception():
+            reason, error = self._outcome()
+            self._close(self._engine.stop_reason or reason, error)
 
     async def _result(
         self, task: TaskId, function: TaskFunction, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -173,8 +175,18 @@ class Workflow:
         self._engine.executor.close(self.name)
         self._engine.observe(LearnerFinished(self.name, reason, time.time(), error))
 
-    def _reason(self) -> StopReason:
-        return StopReason.CRITERION_MET if self._last and self._last.stop else StopReason.MAX_ITER_REACHED
+    def _outcome(self) -> tuple[StopReason, str]:
+        """Why it ended, and what failed without anybody asking for it."""
+        unseen = [future.failure for future in self._failed if not future.seen]
+        if unseen:
+            return StopReason.ERROR, str(unseen[0])
+        met = self._last is not None and self._last.stop
+        return StopReason.CRITERION_MET if met else StopReason.MAX_ITER_REACHED, ""
+
+    def _ended(self, future: Future[Any]) -> None:
+        if future.failure:
+            self._failed.append(future)
+        self._pending.discard(future)
 
     def _end_iteration(self, criterion: Criterion, decision: Decision) -> None:
         with self._lock:

@@ -7,20 +7,22 @@ import logging
 import threading
 import time
 import warnings
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 from rose_mpi.errors import RoseError, StoppedError, UsageError
 from rose_mpi.events import Event, LearnerFinished, LearnerStarted, RunStatus, StopReason
 from rose_mpi.learners.futures import Future, running_loop
+from rose_mpi.learners.stages import AbortError
 from rose_mpi.mpi.executor import MpiExecutor
 from rose_mpi.mpi.run import Run
 from rose_mpi.mpi.session import SETTLE_SECONDS
 from rose_mpi.program.failing import end_ranks_on_exceptions
 from rose_mpi.program.job import Job, join_job
 from rose_mpi.program.options import options_of
+from rose_mpi.telling import tell
 
 T = TypeVar("T")
 
@@ -72,7 +74,8 @@ class Engine:
         self.on_failure = given.on_failure
         self.stop_reason: StopReason | None = None
         self._lock = threading.RLock()
-        self._names: Counter[str] = Counter()
+        self._names: set[str] = set()
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
         self._unfinished: set[Future[Any]] = set()
         self._failed: list[Future[Any]] = []
         self._last_actions: list[Callable[[], Awaitable[None]]] = []
@@ -85,7 +88,7 @@ class Engine:
         self._job.adopt(self, given.walltime)
         self._run.start()
         if self._run.moved:
-            logger.warning("the results that were there are now %s", self._run.moved.results)
+            tell(f"the results that were there are now {self._run.moved.results}")
 
     @property
     def executor(self) -> MpiExecutor:
@@ -98,12 +101,16 @@ class Engine:
             if not self._closed.is_set():
                 self._run.observe(event)
 
-    def unique_name(self, wanted: str) -> str:
-        """A learner's name that no other has: ``wanted``, or with ``.2``, ``.3``, … behind it."""
+    def unique_names(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Names that no other learner has: those ``wanted``, or all with the same ``.2``, ``.3``, …."""
         with self._lock:
-            self._names[wanted] += 1
-            number = self._names[wanted]
-        return wanted if number == 1 else f"{wanted}.{number}"
+            names, number = tuple(wanted), max(self._numbers[name] for name in wanted)
+            while not self._names.isdisjoint(names):
+                number += 1
+                names = tuple(f"{name}.{number}" for name in wanted)
+            self._names.update(names)
+            self._numbers.update(dict.fromkeys(wanted, number))
+        return names
 
     def start(
         self, coroutine: Coroutine[Any, Any, T], what: str, kind: type[Future[T]] = Future
@@ -166,6 +173,9 @@ class Engine:
     def unseen_failures(self) -> list[Future[Any]]:
         """What failed without anybody asking for the outcome."""
         return [future for future in self._failed if not future.seen]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a task cannot use the engine: give it what it needs as arguments")
 
     def __enter__(self) -> Self:
         return self
@@ -236,6 +246,9 @@ class Engine:
             self._unfinished.discard(future)
             if future.failure and not self.stop_reason:
                 self._failed.append(future)
+            others = list(self._unfinished) if isinstance(future.failure, AbortError) else []
+        for other in others:
+            other.cancel()
 
     def _note(self, event: Event) -> None:
         """Keep in mind which learners run, and whether one failed."""

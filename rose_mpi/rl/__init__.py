@@ -16,6 +16,7 @@ _LATER: Final = {
     "create_experience": _EXPERIENCE,
     "ParallelExperience": _LEARNERS,
     "ParallelReinforcementLearner": _LEARNERS,
+    "ReinforcementLearner": _LEARNERS,
     "SequentialReinforcementLearner": _LEARNERS,
 }
 
@@ -24,6 +25,7 @@ __all__ = [
     "ExperienceBank",
     "ParallelExperience",
     "ParallelReinforcementLearner",
+    "ReinforcementLearner",
     "SequentialReinforcementLearner",
     "create_experience",
 ]

@@ -43,10 +43,12 @@ class FakeEngine:
     def observe(self, event):
         self.events.append(event)
 
-    def unique_name(self, wanted):
-        self._names[wanted] += 1
-        number = self._names[wanted]
-        return wanted if number == 1 else f"{wanted}.{number}"
+    def unique_names(self, wanted):
+        number = 1 + max(self._names[name] for name in wanted)
+        self._names.update(dict.fromkeys(wanted, 0))
+        for name in wanted:
+            self._names[name] = number
+        return tuple(name if number == 1 else f"{name}.{number}" for name in wanted)
 
     def start(self, coroutine, what, kind=Future):
         if self._closed:
