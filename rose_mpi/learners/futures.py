@@ -79,6 +79,12 @@ class Future(Generic[T]):
         """
         return self._answer.cancel()
 
+    def drop_if_stranded(self) -> None:
+        """Give up if the event loop no longer runs that would do the work."""
+        if not self.done() and not self._loop.is_running():
+            self._dropped = True
+            self._answer.cancel()
+
     def add_done_callback(self, callback: Callable[[Future[T]], object]) -> None:
         """Have ``callback(self)`` called when there is an outcome, in whatever thread brings it."""
         self._answer.add_done_callback(lambda _: callback(self))

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import threading
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
@@ -27,6 +26,9 @@ from rose_mpi.telling import tell
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+STRANDED_SECONDS: Final = 1.0
+"""How often the shutdown looks whether an event loop has ended whose work it waits for."""
 
 FAILED_SECONDS: Final = 1.0
 """How long the tasks of a script that failed may take to end."""
@@ -213,7 +215,10 @@ class Engine:
     async def _settle(self) -> None:
         """Wait until all that was started has ended."""
         while unfinished := list(self._unfinished):
-            await asyncio.wait([asyncio.wrap_future(future.settled()) for future in unfinished])
+            for future in unfinished:
+                future.drop_if_stranded()
+            settled = [asyncio.wrap_future(future.settled()) for future in unfinished]
+            await asyncio.wait(settled, timeout=STRANDED_SECONDS)
         for action in self._last_actions:
             await action()
 
@@ -261,34 +266,6 @@ class Engine:
     def _results_lost(self, error: BaseException) -> None:
         logger.error("the results can no longer be written, so the run ends: %s", error)
         self._job.give_up_results()
-
-
-class ResourceEngine(Engine):
-    """The engine as older programs make it: ``ResourceEngine({"runtime": 30, …})``."""
-
-    def __init__(self, resources: Mapping[str, Any]) -> None:
-        super().__init__(resources)
-
-
-class WorkflowEngine(Engine):
-    """The engine as newer programs make it: ``await WorkflowEngine.create()``."""
-
-    @classmethod
-    async def create(cls, backend: Any = None, **options: Any) -> Self:
-        """Make an engine.
-
-        Parameters
-        ----------
-        backend:
-            A dictionary of options; an execution backend is left out with a warning.
-        """
-        if backend is not None and not isinstance(backend, Mapping):
-            warnings.warn(
-                f"the backend {type(backend).__name__} is not used: tasks run on the ranks of this job",
-                stacklevel=2,
-            )
-            backend = None
-        return cls(backend, **options)
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
