@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mpi4py import MPI
 
@@ -23,6 +23,13 @@ class Channel:
     when nothing is under way any more: T. Hoefler, C. Siebert and A. Lumsdaine, "Scalable communication
     protocols for dynamic sparse data exchange", PPoPP 2010.
 
+    Attributes
+    ----------
+    ring:
+        Called with the rank whenever something was sent to it.
+
+    Notes
+    -----
     All messages to one rank between two calls of :meth:`flush` travel as one, and those to the own rank
     do not travel at all. Messages between two ranks arrive in the order in which they were sent.
     """
@@ -34,6 +41,7 @@ class Channel:
         self._own: deque[Message] = deque()
         self._travelling: list[tuple[MPI.Request, bytes]] = []
         self._leaving: MPI.Request | None = None
+        self.ring: Callable[[int], None] = lambda rank: None
 
     def send(self, rank: int, message: Message) -> None:
         """Send a message with the next flush."""
@@ -47,9 +55,15 @@ class Channel:
         for rank, messages in self._outbox.items():
             data = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
             self._travelling.append((self._comm.Issend([data, MPI.BYTE], rank, _TAG), data))
+            self.ring(rank)
         self._outbox.clear()
         if self._travelling:
             self._travelling = [sent for sent in self._travelling if not sent[0].Test()]
+
+    @property
+    def sending(self) -> bool:
+        """Whether something that was sent has not been received yet."""
+        return bool(self._travelling)
 
     @property
     def idle(self) -> bool:

@@ -39,11 +39,18 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The run begins. To every rank, with the cores that its tasks may use and how many it can count on."""
+    """The run begins. To every rank, with the cores that its tasks may use and how many it can count on.
+
+    Attributes
+    ----------
+    neighbours:
+        The ranks of its host.
+    """
 
     settings: Settings
     cpus: frozenset[int]
     threads: int
+    neighbours: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

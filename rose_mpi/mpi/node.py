@@ -11,6 +11,7 @@ from rose_mpi.execution.context import RunContext
 from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.doorbell import Doorbell
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
@@ -35,6 +36,7 @@ class Node:
         self.progress.handle = self._deliver
         self.runner = CallRunner()
         self._worker: Worker | None = None
+        self._doorbell: Doorbell | None = None
         self._early: list[tuple[int, m.Message]] = []
         self._thread = threading.Thread(target=self._run, name="rose-engine", daemon=True)
         self.handlers: dict[type, Handler] = {
@@ -55,6 +57,8 @@ class Node:
     def join(self) -> None:
         """Wait for the end of the engine thread, after a goodbye; then free what MPI holds."""
         self._thread.join()
+        if self._doorbell:
+            self._doorbell.close()
         self.world.comm.Free()
 
     def _run(self) -> None:
@@ -74,6 +78,7 @@ class Node:
             cpus=message.cpus,
             environment=settings.environment,
         )
+        self._hang_doorbell(settings.run, message.neighbours)
         worker = self._worker = Worker(context, self.channel, self.runner, self.progress.post)
         self.progress.watch(worker.fileno(), worker.collect)
         kernels = KernelWarming(settings.root)
@@ -94,6 +99,12 @@ class Node:
         early, self._early = self._early, []
         for rank, waiting in early:
             self._deliver(rank, waiting)
+
+    def _hang_doorbell(self, run: str, neighbours: tuple[int, ...]) -> None:
+        if len(neighbours) > 1:
+            doorbell = self._doorbell = Doorbell(run, self.world.rank, neighbours)
+            self.progress.watch(doorbell.fileno(), doorbell.answer)
+            self.channel.ring = doorbell.ring
 
     @property
     def _serves_learners(self) -> bool:

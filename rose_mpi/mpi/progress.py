@@ -22,7 +22,10 @@ SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
 
 LONGEST_SLEEP: Final = 0.01
-"""Longest time between two looks for messages, in seconds; it bounds the delivery time of an idle rank."""
+"""Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
+
+SENDING_SLEEP: Final = 0.001
+"""The same while something is being sent: MPI moves large messages only when both sides look."""
 
 SELECT_LIMIT: Final = 1024
 """select() takes smaller descriptors only."""
@@ -109,7 +112,8 @@ class Progress:
         if idle < SPIN_SECONDS:
             os.sched_yield()
             return 0.0
-        return min(idle * SLEEP_SHARE, LONGEST_SLEEP)
+        longest = SENDING_SLEEP if self.channel.sending or self._stopping else LONGEST_SLEEP
+        return min(idle * SLEEP_SHARE, longest)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
         """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""

@@ -182,7 +182,9 @@ class Session:
                 mask = self._hellos[rank].cpus
                 sharing = sum(1 for _, other in peers if other == mask) or 1
                 cpus = share_of_node(mask, peers, rank)
-                self._node.channel.send(rank, m.Welcome(settings, cpus, max(1, len(mask) // sharing)))
+                self._node.channel.send(
+                    rank, m.Welcome(settings, cpus, max(1, len(mask) // sharing), tuple(ranks))
+                )
 
     def _say_goodbye(self) -> None:
         for rank in range(self._world.size):
