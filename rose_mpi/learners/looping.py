@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -186,7 +187,19 @@ class LoopLearner(BaseLearner):
         self._uncertainties |= {spec.name: {} for spec in specs}
         self._running += self._loops
         self._runs = []
-        return States(self._run(self._loops), [spec.name for spec in specs], self._wait)
+        states = States(self._run(self._loops), [spec.name for spec in specs], self._wait)
+        self._end_at_shutdown(weakref.ref(states))
+        return states
+
+    def _end_at_shutdown(self, states: weakref.ref[States]) -> None:
+        """End learners that were left in the middle, unless they ended with the loop over their states."""
+
+        async def end() -> None:
+            if left := states():
+                with suppress(RuntimeError):  # somebody waits for the next state even now
+                    await left.aclose()
+
+        self.engine.at_end(end)
 
     async def _run(self, loops: Sequence[LearnerLoop]) -> AsyncGenerator[IterationState, None]:
         """Run loops side by side, telling the trackers."""

@@ -36,16 +36,21 @@ class States:
         self.learners = tuple(learners)
         self._states = states
         self._wait = wait
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __aiter__(self) -> AsyncIterator[IterationState]:
         return self
 
     async def __anext__(self) -> IterationState:
+        self._loop = asyncio.get_running_loop()
         return await anext(self._states)
 
     async def aclose(self) -> None:
-        """End the learners."""
-        await self._states.aclose()
+        """End the learners; from any event loop, as long as the one that they run in goes on."""
+        if self._loop in (None, asyncio.get_running_loop()):
+            await self._states.aclose()
+        elif self._loop and self._loop.is_running():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.aclose(), self._loop))
 
     def __iter__(self) -> Iterator[IterationState]:
         if running_loop():
@@ -54,7 +59,7 @@ class States:
 
     def __next__(self) -> IterationState:
         try:
-            return self._wait(_next(self._states))
+            return self._wait(self.__anext__())
         except StopAsyncIteration:
             raise StopIteration from None
 

@@ -146,6 +146,53 @@ def test_a_failure_that_was_awaited_names_the_line(run, tmp_path, ranks):
     assert "Traceback" not in outcome.errors
 
 
+LEFT = """
+from rose_mpi.learner import LearnerConfig, ParallelActiveLearner, TaskConfig
+
+def states(engine):
+    learner = ParallelActiveLearner(engine)
+    learner.simulation_task(lambda seconds: f"sleep {seconds}")
+    learner.training_task(lambda *_: "true")
+    configs = [LearnerConfig(simulation=TaskConfig(args=(seconds,))) for seconds in (0.01, 60)]
+    return learner.start(max_iter=100, learner_configs=configs)
+
+engine = Engine()
+"""
+LEFT_BY_FOR = """
+kept = states(engine)
+for _ in kept:
+    break
+"""
+LEFT_BY_ASYNC_FOR = """
+async def main():
+    global kept
+    kept = states(engine)
+    async for _ in kept:
+        break
+    await engine.shutdown()
+
+asyncio.run(main())
+"""
+LEFT_BY_EXCEPTION = """
+for _ in states(engine):
+    raise ValueError("on purpose")
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(LEFT_BY_FOR, 0), (LEFT_BY_ASYNC_FOR, 0), (LEFT_BY_EXCEPTION, 1)],
+    ids=["for", "async for", "exception"],
+)
+def test_learners_left_in_the_middle_end_with_the_engine(run, tmp_path, text, code):
+    outcome = run(2, HEAD, LEFT, text)
+    assert outcome.code == code, outcome
+    assert "does not end" not in outcome.errors
+    record = record_of(tmp_path)
+    assert {str(learner.stop_reason) for learner in record.learners.values()} == {"stopped"}
+    assert [row.status for row in record.tasks if row.learner == "learner-1"] == ["cancelled"]
+
+
 def test_what_would_hang_or_mislead_in_an_event_loop_raises(run, tmp_path):
     text = """
     async def main():
