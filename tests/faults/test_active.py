@@ -48,10 +48,10 @@ def test_state_registered_inside_a_function_task_fails(run):
 
 def test_leaving_the_loop_over_start_leaves_the_learners_running(run):
     """After `break` the other learners went on, and their tasks with them."""
-    quick, slow = (run.record.learners[name] for name in ("learner-0.3", "learner-1.2"))
+    quick, slow = (run.record.learners[name] for name in ("learner-0.3", "learner-1.3"))
     assert (quick.stop_reason, slow.stop_reason) == ("stopped", "stopped")
     assert len(quick.iterations) == 1
-    assert [row.status for row in run.tasks(learner="learner-1.2")] == ["cancelled"]
+    assert [row.status for row in run.tasks(learner="learner-1.3")] == ["cancelled"]
     assert run.outcome["left"] == "ended"
 
 

@@ -88,7 +88,7 @@ async def left_early():
     quick, slow = (ParallelLearnerConfig(simulation=TaskConfig(args=(seconds,))) for seconds in (0.01, 20))
     async for _ in acl.start(2, max_iter=100, learner_configs=[quick, slow]):
         break
-    process = Path("/proc", Path("results.work/learner-1.2/process").read_text().strip())
+    process = Path("/proc", Path("results.work/learner-1.3/process").read_text().strip())
     for _ in range(100):
         if not process.exists():
             return "ended"
