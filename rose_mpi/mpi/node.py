@@ -15,7 +15,7 @@ from rose_mpi.mpi.doorbell import Doorbell
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
-from rose_mpi.mpi.progress import Progress
+from rose_mpi.mpi.progress import LONGEST_SLEEP_AMONG_NEIGHBOURS, Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
 from rose_mpi.mpi.worker import Worker
 from rose_mpi.mpi.world import World
@@ -105,6 +105,8 @@ class Node:
             doorbell = self._doorbell = Doorbell(run, self.world.rank, neighbours)
             self.progress.watch(doorbell.fileno(), doorbell.answer)
             self.channel.ring = doorbell.ring
+        if len(neighbours) == self.world.size:
+            self.progress.longest_sleep = LONGEST_SLEEP_AMONG_NEIGHBOURS
 
     @property
     def _serves_learners(self) -> bool:

@@ -24,6 +24,9 @@ SLEEP_SHARE: Final = 0.05
 LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
 
+LONGEST_SLEEP_AMONG_NEIGHBOURS: Final = 0.05
+"""The same where all ranks are on one host and wake each other."""
+
 SENDING_SLEEP: Final = 0.001
 """The same while something is being sent: MPI moves large messages only when both sides look."""
 
@@ -41,6 +44,7 @@ class Progress:
     def __init__(self, channel: Channel, alone: bool) -> None:
         self.channel = channel
         self.handle: Callable[[int, Message], None] = lambda rank, message: None
+        self.longest_sleep = LONGEST_SLEEP
         self._alone = alone
         self._posted: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -112,7 +116,7 @@ class Progress:
         if idle < SPIN_SECONDS:
             os.sched_yield()
             return 0.0
-        longest = SENDING_SLEEP if self.channel.sending or self._stopping else LONGEST_SLEEP
+        longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
         return min(idle * SLEEP_SHARE, longest)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
