@@ -12,6 +12,7 @@ from typing import Any
 
 from mpi4py import MPI
 
+from rose_mpi.events import Observer
 from rose_mpi.layout import Layout
 from rose_mpi.learners.executor import Executor
 from rose_mpi.mpi.messages import Settings
@@ -23,7 +24,9 @@ Body = Callable[[Executor], Awaitable[Any]]
 _numbers = iter(range(1_000_000))
 
 
-def in_session(body: Body, learners: Sequence[str] = ("a",)) -> Any:
+def in_session(
+    body: Body, learners: Sequence[str] = ("a",), slots: int = 1, observe: Observer = lambda event: None
+) -> Any:
     """Run ``body`` on rank 0 of all processes; returns its value there and ``None`` elsewhere."""
     world = join_world(MPI.COMM_WORLD)
     if world.rank:
@@ -31,13 +34,14 @@ def in_session(body: Body, learners: Sequence[str] = ("a",)) -> Any:
         return None
     with tempfile.TemporaryDirectory(prefix="rose-benchmark-") as folder:
         session = Session(world, on_stop=lambda: None)
-        settings = Settings("benchmark", str(Path(__file__).parent), Layout(Path(folder) / "r.h5"), {}, 1, ())
-        executor = session.begin(
-            settings, dedicated=False, ranks_per_learner=None, observe=lambda event: None
+        settings = Settings(
+            "benchmark", str(Path(__file__).parent), Layout(Path(folder) / "r.h5"), {}, slots, ()
         )
+        executor = session.begin(settings, dedicated=False, ranks_per_learner=None, observe=observe)
 
         async def main() -> Any:
-            await executor.open(learners)
+            if learners:
+                await executor.open(learners)
             return await body(executor)
 
         value = asyncio.run(main())
