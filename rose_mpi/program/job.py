@@ -71,7 +71,6 @@ class Job:
         self._closed = False
         self._under_way = ""
         self._lost = False
-        self._unseen: list[OpenEngine] = []
         self._timer: threading.Timer | None = None
         self._pid = os.getpid()
         atexit.register(self.leave)
