@@ -80,12 +80,16 @@ class Function:
     pickled:
         The function with its arguments, as cloudpickle's bytes of ``(function, args, kwargs)``; ``reference``
         is its name for people then, and ``kwargs`` are not looked at.
+    ranks:
+        Ranks that call it at the same time; with several it is passed a communicator of them, ``comm``, and
+        its value is what the lowest of them returns.
     """
 
     reference: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
     pickled: bytes = b""
+    ranks: int = 1
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from rose_mpi.scheduling.gathering import WideTasks
 from rose_mpi.scheduling.instructions import (
     Discard,
     Drop,
@@ -17,32 +17,18 @@ from rose_mpi.scheduling.instructions import (
     Recall,
     Report,
     Run,
+    RunTogether,
 )
 from rose_mpi.scheduling.roster import Loan, Roster
-from rose_mpi.tasks import Function, RankArray, TaskCall, TaskId, TaskResult, TaskStatus
-
-
-@dataclass(slots=True)
-class _Waiting:
-    call: TaskCall
-    attempt: int
-    queued: float
+from rose_mpi.scheduling.turns import Turns, Waiting
+from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 
 
 @dataclass(slots=True)
 class _Running:
-    rank: int
-    call: TaskCall
-    attempt: int
+    ranks: tuple[int, ...]
+    task: Waiting
     cancelled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Tasks that wait in one queue: a learner's executables, or its functions."""
-
-    learner: str
-    functions: bool
 
 
 class Dispatcher:
@@ -61,7 +47,8 @@ class Dispatcher:
     def __init__(self, slots: int, functions: bool = True) -> None:
         self._roster = Roster(slots)
         self._functions = functions
-        self._queues: OrderedDict[_Kind, OrderedDict[TaskId, _Waiting]] = OrderedDict()
+        self._turns = Turns()
+        self._wide = WideTasks(self._roster)
         self._running: dict[TaskId, _Running] = {}
         self._kept: dict[str, dict[RankArray, None]] = {}
 
@@ -76,12 +63,13 @@ class Dispatcher:
         """Give ranks away, each as soon as it is idle and nothing on it is needed here any more."""
         for rank in ranks:
             self._roster.order_away(rank, to)
+            self._wide.leave(rank)
         return [*self._recall(ranks), *self._hand_over(ranks)]
 
     def submit(self, calls: Iterable[TaskCall], now: float) -> list[Instruction]:
         """Take the tasks of a stage."""
         for call in calls:
-            self._enqueue(_Waiting(call, 0, now), first=False)
+            self._enqueue(Waiting(call, 0, now), first=False)
         return self._dispatch()
 
     def finished(self, result: TaskResult, now: float) -> list[Instruction]:
@@ -89,12 +77,15 @@ class Dispatcher:
         running = self._running.pop(result.id)
         again = self._repeats(running, result)
         if again:
-            self._enqueue(_Waiting(running.call, running.attempt + 1, now), first=True)
+            self._enqueue(Waiting(running.task.call, running.task.attempt + 1, now), first=True)
         instructions: list[Instruction] = [Report(result, final=not again)]
         if isinstance(result.value, RankArray):
             instructions += self._keep(result.value, running)
-        self._roster.vacate(running.rank)
-        return [*instructions, *self._dispatch((running.rank,))]
+        for rank in running.ranks:
+            self._roster.vacate(rank, running.task.is_function)
+        if len(running.ranks) > 1:
+            self._wide.ended(running.task, running.ranks)
+        return [*instructions, *self._dispatch(running.ranks)]
 
     def cancel(self, tasks: Iterable[TaskId]) -> list[Instruction]:
         """End tasks: waiting ones are dropped, running ones are killed and reported later."""
@@ -103,14 +94,14 @@ class Dispatcher:
             running = self._running.get(task)
             if running:
                 running.cancelled = True
-                instructions.append(Kill(running.rank, task, running.attempt))
-            elif self._dequeue(task):
+                instructions.append(Kill(running.ranks[0], task, running.task.attempt))
+            elif self._turns.remove(task) or self._wide.remove(task):
                 instructions.append(Drop(task))
-        return instructions
+        return [*instructions, *self._dispatch()]
 
     def lend(self, borrower: int) -> Lend | None:
         """Give up an idle own rank for another leader; ``None`` if there is none to spare."""
-        if self._queues:
+        if self._something_waits:
             return None
         rank = self._roster.lend(borrower)
         return None if rank is None else Lend(rank, borrower)
@@ -162,73 +153,68 @@ class Dispatcher:
         discards = [Discard(rank, tuple(those)) for rank, those in keys.items()]
         return [*discards, *self._hand_over(keys)]
 
-    def _enqueue(self, waiting: _Waiting, first: bool) -> None:
-        kind = _kind(waiting.call)
-        queue = self._queues.setdefault(kind, OrderedDict())
-        queue[waiting.call.id] = waiting
-        if first:
-            queue.move_to_end(waiting.call.id, last=False)
+    @property
+    def _something_waits(self) -> bool:
+        return self._turns.waiting + self._wide.waiting > 0
 
-    def _dequeue(self, task: TaskId) -> bool:
-        for functions in (False, True):
-            kind = _Kind(task.learner, functions)
-            if task in self._queues.get(kind, ()):
-                del self._queues[kind][task]
-                self._forget_if_empty(kind)
-                return True
-        return False
+    def _enqueue(self, waiting: Waiting, first: bool) -> None:
+        tasks = self._turns if waiting.call.work.ranks == 1 else self._wide
+        tasks.add(waiting, first)
 
     def _keep(self, array: RankArray, running: _Running) -> list[Instruction]:
         """Remember where an array is, if anybody still wants it."""
         if running.cancelled:
             return [Discard(array.rank, (array.key,))]
-        self._kept.setdefault(running.call.id.learner, {})[array] = None
+        self._kept.setdefault(running.task.call.id.learner, {})[array] = None
         self._roster.hold(array.rank)
         return []
 
     def _dispatch(self, changed: Collection[int] = ()) -> list[Instruction]:
         """Fill the ranks that are ready; ``changed`` are those that may be idle now and have to go."""
-        instructions: list[Instruction] = []
+        instructions = self._start_wide() if self._wide.waiting else []
         ready = self._roster.ready
-        for rank in list(ready) if self._queues else ():
+        for rank in list(ready) if self._turns.waiting else ():
             while rank in ready and (waiting := self._next_for(rank)):
                 instructions.append(self._start(rank, waiting))
-            if not self._queues:
+                if self._wide.waiting and not self._wide.gathers:
+                    instructions += self._start_wide()
+            if not self._turns.waiting:
                 break
         instructions += self._give_back(changed)
         instructions += self._hand_over(changed)
-        if self._queues:
+        if self._something_waits:
             instructions += self._recall(self._roster.not_recalled)
         return instructions
 
-    def _start(self, rank: int, waiting: _Waiting) -> Run:
-        self._running[waiting.call.id] = _Running(rank, waiting.call, waiting.attempt)
-        self._roster.occupy(rank)
+    def _start(self, rank: int, waiting: Waiting) -> Run:
+        self._running[waiting.call.id] = _Running((rank,), waiting)
+        self._roster.occupy(rank, waiting.is_function)
+        if self._wide.owed:
+            self._wide.owed -= 1
         keep = rank in self._roster.own
         return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep)
 
-    def _next_for(self, rank: int) -> _Waiting | None:
-        """The next task for a rank, of the learner whose turn has not come for longest."""
-        loan = self._roster.borrowed.get(rank)
-        functions = loan.functions if loan else self._functions
-        kind = next((kind for kind in self._queues if functions or not kind.functions), None)
-        if kind is None:
-            return None
-        _, waiting = self._queues[kind].popitem(last=False)
-        self._queues.move_to_end(kind)
-        self._forget_if_empty(kind)
-        return waiting
+    def _start_wide(self) -> list[Instruction]:
+        """Begin those tasks of several ranks that have them."""
+        started: list[Instruction] = []
+        while self._wide.waiting and (gathered := self._wide.gather(self._turns.waiting > 0)):
+            waiting, ranks = gathered
+            self._running[waiting.call.id] = _Running(ranks, waiting)
+            started.append(RunTogether(ranks, waiting.call, waiting.attempt, waiting.queued))
+        return started
 
-    def _forget_if_empty(self, kind: _Kind) -> None:
-        if not self._queues[kind]:
-            del self._queues[kind]
+    def _next_for(self, rank: int) -> Waiting | None:
+        """The next task for a rank."""
+        loan = self._roster.borrowed.get(rank)
+        functions = loan.functions if loan else self._functions and not self._wide.bars(rank)
+        return self._turns.next(functions)
 
     def _give_back(self, ranks: Iterable[int]) -> list[Instruction]:
         instructions: list[Instruction] = []
         for rank in ranks:
             if rank in self._roster.borrowed and self._roster.is_idle(rank):
                 loan = self._roster.give_back(rank)
-                unsuited = bool(self._queues) and not loan.recalled
+                unsuited = self._something_waits and not loan.recalled
                 instructions.append(GiveBack(rank, loan.owner, unsuited))
         return instructions
 
@@ -247,8 +233,5 @@ class Dispatcher:
     @staticmethod
     def _repeats(running: _Running, result: TaskResult) -> bool:
         failed = result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT)
-        return failed and not running.cancelled and running.attempt < running.call.work.retries
-
-
-def _kind(call: TaskCall) -> _Kind:
-    return _Kind(call.id.learner, isinstance(call.work, Function))
+        task = running.task
+        return failed and not running.cancelled and task.attempt < task.call.work.retries

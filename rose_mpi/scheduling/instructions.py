@@ -19,6 +19,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTogether:
+    """Run an attempt of a task that needs several ranks on these, the lowest first."""
+
+    ranks: tuple[int, ...]
+    call: TaskCall
+    attempt: int
+    queued: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Tell the coordinator of an attempt; ``final`` if no other will follow."""
 
@@ -28,7 +38,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End an attempt that runs on ``rank``."""
+    """End an attempt that runs on ``rank``, or on several of which this is the lowest."""
 
     rank: int
     task: TaskId
@@ -83,4 +93,4 @@ class Discard:
     keys: tuple[str, ...]
 
 
-Instruction = Run | Report | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard
+Instruction = Run | RunTogether | Report | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard

@@ -20,17 +20,20 @@ class _Account:
     ranks: int
     executables_out: int = 0
     functions_out: int = 0
+    wide_out: int = 0
     lent: int = 0
     borrowed: int = 0
     refused: bool = False
 
     @property
     def outstanding(self) -> int:
-        return self.executables_out + self.functions_out
+        return self.executables_out + self.functions_out + self.wide_out
 
     @property
     def lacks_ranks(self) -> bool:
-        return self.outstanding > (self.ranks - self.lent + self.borrowed) * self.slots
+        """Whether borrowed ranks would help, on which no task of several ranks may run."""
+        capacity = (self.ranks - self.lent + self.borrowed) * self.slots
+        return self.outstanding > capacity and self.outstanding > self.wide_out
 
     @property
     def can_spare(self) -> bool:
@@ -69,19 +72,21 @@ class Lending:
             self._accounts[leader].refused = False
         return self._match(owner, to)
 
-    def sent(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
-        """Tasks went to a leader."""
+    def sent(self, leader: int, executables: int, functions: int, wide: int = 0) -> list[AskToLend]:
+        """Tasks went to a leader: so many of one rank, and others that need ``wide`` ranks in all."""
         account = self._accounts[leader]
         account.executables_out += executables
         account.functions_out += functions
+        account.wide_out += wide
         self._unsuited.pop(leader, None)
         return self._match(leader)
 
-    def ended(self, leader: int, executables: int, functions: int) -> list[AskToLend]:
+    def ended(self, leader: int, executables: int, functions: int, wide: int = 0) -> list[AskToLend]:
         """Tasks of a leader ended for good."""
         account = self._accounts[leader]
         account.executables_out -= executables
         account.functions_out -= functions
+        account.wide_out -= wide
         account.refused = False
         return self._match(leader)
 

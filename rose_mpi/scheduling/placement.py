@@ -40,14 +40,24 @@ class Placed:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Ranks that serve certain learners; the first leads, for as long as the group lasts."""
+    """Ranks that serve certain learners; the first leads, for as long as the group lasts.
+
+    Of each learner it is known how many ranks its widest task needs.
+    """
 
     ranks: list[int]
-    learners: dict[str, None]
+    learners: dict[str, int]
+    widest: int = 1
 
     @property
     def leader(self) -> int:
         return self.ranks[0]
+
+    @property
+    def share(self) -> int:
+        """The ranks that one learner more may be given; 0 if none."""
+        spare = len(self.ranks) - max(len(self.learners), self.widest)
+        return max(0, min(len(self.ranks) // (len(self.learners) + 1), spare))
 
 
 class Placement:
@@ -55,9 +65,10 @@ class Placement:
 
     Ranks that serve nobody are divided among the learners that open. When there are none, a learner takes
     its share of the group with most ranks per learner; when no group has more ranks than learners, it joins
-    the one with the fewest. With ``ranks_per_learner`` groups have this size and are never divided. A
-    learner keeps its leader for its whole life. What an opening costs does not grow with the number of
-    learners and groups, but with that of the ranks that move.
+    the one with the fewest. No group is left with fewer ranks than the widest task of its learners needs.
+    With ``ranks_per_learner`` groups have this size and are never divided. A learner keeps its leader for its
+    whole life. What an opening costs does not grow with the number of learners and groups, but with that of
+    the ranks that move.
 
     Parameters
     ----------
@@ -78,7 +89,7 @@ class Placement:
         self._free_ranks = len(ranks)
         self._serving: dict[int, _Group] = {}
         self._group_of: dict[str, _Group] = {}
-        self._by_plenty = _Ranking(self._serving, lambda group: -len(group.ranks) / len(group.learners))
+        self._by_plenty = _Ranking(self._serving, _need)
         self._by_crowd = _Ranking(self._serving, lambda group: len(group.learners))
 
     def is_open(self, learner: str) -> bool:
@@ -97,6 +108,15 @@ class Placement:
             raise UsageError(f"learner {learner!r} is not open: it has ended, or has not begun")
         return self._group_of[learner].leader
 
+    def secure(self, learner: str, ranks: int) -> int:
+        """Leave an open learner's group so many ranks at least, if it has them; returns how many it has."""
+        group = self._group_of[learner]
+        if group.learners[learner] < ranks <= len(group.ranks):
+            group.learners[learner] = ranks
+            group.widest = max(group.widest, ranks)
+            self._rank(group)
+        return len(group.ranks)
+
     def open(self, learners: Sequence[str]) -> Placed:
         """Find ranks for new learners.
 
@@ -111,9 +131,9 @@ class Placement:
         shrunk: dict[str, None] = {}
         for learner in learners[with_ranks:]:
             giver = self._by_plenty.first() if self._size is None else None
-            if giver and len(giver.ranks) > len(giver.learners):
+            if giver and giver.share:
                 moves.append(self._split(giver, learner))
-                shrunk.update(giver.learners)
+                shrunk |= dict.fromkeys(giver.learners)
             else:
                 self._serve(self._by_crowd.first(), (learner,))
         groups = {learner: tuple(self._group_of[learner].ranks) for learner in learners}
@@ -123,11 +143,14 @@ class Placement:
     def close(self, learner: str) -> None:
         """Forget a learner; a group without learners is free again."""
         group = self._group_of.pop(learner)
-        del group.learners[learner]
+        ranks = group.learners.pop(learner)
         if group.learners:
+            if ranks == group.widest > 1:
+                group.widest = max(group.learners.values())
             self._rank(group)
         else:
             del self._serving[group.leader]
+            group.widest = 1
             self._free[group.leader] = group
             self._free_ranks += len(group.ranks)
 
@@ -162,16 +185,15 @@ class Placement:
 
     def _split(self, giver: _Group, learner: str) -> Move:
         """Take a learner's share from the end of a group; the first of these ranks leads them."""
-        share = len(giver.ranks) // (len(giver.learners) + 1)
-        taken = giver.ranks[-share:]
-        del giver.ranks[-share:]
+        taken = giver.ranks[-giver.share :]
+        del giver.ranks[-len(taken) :]
         self._rank(giver)
         self._serve(_Group(taken, {}), (learner,))
         return Move(giver.leader, tuple(taken), taken[0])
 
     def _serve(self, group: _Group, learners: Iterable[str]) -> None:
         for learner in learners:
-            group.learners[learner] = None
+            group.learners[learner] = 1
             self._group_of[learner] = group
         self._serving[group.leader] = group
         self._rank(group)
@@ -188,6 +210,11 @@ class Placement:
             if learner in self._group_of or learner in seen:
                 raise UsageError(f"two learners are called {learner!r}: each needs a name of its own")
             seen.add(learner)
+
+
+def _need(group: _Group) -> float:
+    """Smallest for the group with most ranks per learner, but for those that may give none."""
+    return -len(group.ranks) / len(group.learners) if group.share else 0.0
 
 
 class _Ranking:

@@ -48,6 +48,7 @@ class Roster:
         self._not_recalled: dict[int, None] = {}
         self._leaving: dict[int, deque[int]] = {}
         self._holds: Counter[int] = Counter()
+        self._functions: Counter[int] = Counter()
 
     def take(self, rank: int) -> None:
         """A rank belongs to this leader from now on."""
@@ -67,6 +68,7 @@ class Roster:
         self.own.remove(rank)
         del self._free[rank]
         del self._holds[rank]
+        del self._functions[rank]
         to = self._leaving[rank].popleft()
         if not self._leaving[rank]:
             del self._leaving[rank]
@@ -84,17 +86,29 @@ class Roster:
         """One reason less to keep an own rank here."""
         self._holds[rank] -= 1
 
-    def occupy(self, rank: int) -> None:
-        """A rank was given a task."""
+    def ready_of_own(self) -> list[int]:
+        """The own ranks that can be given a task now, those that wait for longest first."""
+        return [rank for rank in self.ready if rank in self.own]
+
+    def occupy(self, rank: int, function: bool) -> None:
+        """A rank was given a task, a function perhaps."""
+        if function:
+            self._functions[rank] += 1
         self._free[rank] -= 1
         if not self._free[rank]:
             del self.ready[rank]
 
-    def vacate(self, rank: int) -> None:
+    def vacate(self, rank: int, function: bool) -> None:
         """A task of a rank ended."""
+        if function:
+            self._functions[rank] -= 1
         self._free[rank] += 1
         if self._may_work(rank):
             self.ready[rank] = None
+
+    def runs_function(self, rank: int) -> bool:
+        """Whether a function was given to a rank that has not ended."""
+        return self._functions[rank] > 0
 
     def is_idle(self, rank: int) -> bool:
         """Whether a rank is at hand and runs nothing."""
@@ -150,6 +164,7 @@ class Roster:
 
     def _remove(self, rank: int) -> None:
         del self._free[rank]
+        del self._functions[rank]
         self.ready.pop(rank, None)
 
     def _may_work(self, rank: int) -> bool:

@@ -21,12 +21,20 @@ from rose_mpi.scheduling.instructions import (
     Recall,
     Report,
     Run,
+    RunTogether,
 )
 from rose_mpi.scheduling.lending import AskToLend, Lending
 from rose_mpi.scheduling.placement import Placement
 from rose_mpi.tasks import Expects, Function, RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 
 COORDINATOR = 0
+
+
+def loads(calls: Sequence[TaskCall]) -> tuple[int, int, int]:
+    """Executables and functions of one rank, and the ranks that all others need."""
+    narrow = [isinstance(call.work, Function) for call in calls if call.work.ranks == 1]
+    wide = sum(call.work.ranks for call in calls if call.work.ranks > 1)
+    return narrow.count(False), narrow.count(True), wide
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Cluster:
     reports: list[Report] = field(default_factory=list)
     dropped: list[TaskId] = field(default_factory=list)
     loans: int = 0
+    ended: int = 0
 
     def __post_init__(self):
         self.lending = Lending(self.slots)
@@ -61,17 +70,16 @@ class Cluster:
             assert self.dispatchers[leader].take(ranks) == []
         self.numbers = itertools.count()
         self.running = []
-        self.functions = {}
+        self.calls = {}
         self.mail = deque()
         self.settled = lambda task, result: None
 
     def submit(self, leader: int, calls: Sequence[TaskCall]) -> None:
-        functions = sum(isinstance(call.work, Function) for call in calls)
-        self.functions.update((call.id, isinstance(call.work, Function)) for call in calls)
+        self.calls.update((call.id, call) for call in calls)
         self.tell(
             COORDINATOR, leader, lambda: self.obey(leader, self.dispatchers[leader].submit(calls, self.now))
         )
-        self.ask(self.lending.sent(leader, len(calls) - functions, functions))
+        self.ask(self.lending.sent(leader, *loads(calls)))
 
     def cancel(self, leader: int, tasks: Sequence[TaskId]) -> None:
         self.tell(COORDINATOR, leader, lambda: self.obey(leader, self.dispatchers[leader].cancel(tasks)))
@@ -118,8 +126,13 @@ class Cluster:
     def obey(self, leader: int, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             match instruction:
-                case Run():
-                    self.start(leader, instruction)
+                case Run(rank):
+                    self.start(leader, (rank,), instruction)
+                case RunTogether(ranks):
+                    assert list(ranks) == sorted(set(ranks))
+                    assert len(ranks) == instruction.call.work.ranks > 1
+                    assert all(self.owner[rank] == leader for rank in ranks)
+                    self.start(leader, ranks, instruction)
                 case Report(result, final):
                     self.reports.append(instruction)
                     if final:
@@ -156,28 +169,32 @@ class Cluster:
             lambda: self.obey(receiver, getattr(self.dispatchers[receiver], method)(*words)),
         )
 
-    def start(self, leader: int, run: Run) -> None:
+    def start(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
         started, task = self.now, run.call.id
         status = self.status(task, run.attempt)
 
         def ends() -> None:
-            self.ran.append((started, self.now, run.rank, task, run.attempt))
-            value = self.value(run) if ends.status is TaskStatus.DONE else None
+            self.ran += [(started, self.now, rank, task, run.attempt) for rank in ranks]
+            self.ended += 1
+            value = self.value(ranks[0], run) if ends.status is TaskStatus.DONE else None
             result = TaskResult(
-                task, run.attempt, ends.status, run.rank, "host", run.queued, started, self.now, value
+                task, run.attempt, ends.status, ranks[0], "host", run.queued, started, self.now, value
             )
             self.obey(leader, self.dispatchers[leader].finished(result, self.now))
 
         ends.task, ends.status = task, status
+        self.started(leader, ranks, run)
         self.at(self.now + self.duration(task, run.attempt), ends)
 
-    def value(self, run: Run) -> RankArray | None:
+    def started(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
+        pass
+
+    def value(self, rank: int, run: Run | RunTogether) -> RankArray | None:
         return None
 
     def settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
         def settled() -> None:
-            function = self.functions[task]
-            self.ask(self.lending.ended(leader, not function, function))
+            self.ask(self.lending.ended(leader, *loads([self.calls[task]])))
             self.settled(task, result)
 
         self.tell(leader, COORDINATOR, settled)
@@ -231,12 +248,12 @@ class Campaign(Cluster):
     def stage(self, calls: Sequence[TaskCall]) -> None:
         self.submit(self.leaders[calls[0].id.learner], calls)
 
-    def value(self, run: Run) -> RankArray | None:
-        if run.call.expects is not Expects.PREDICTION or not run.keep:
+    def value(self, rank: int, run: Run | RunTogether) -> RankArray | None:
+        if run.call.expects is not Expects.PREDICTION or not getattr(run, "keep", True):
             return None
         key = f"{run.call.id}.{run.attempt}"
-        self.arrays[key] = run.rank
-        return RankArray(run.rank, key)
+        self.arrays[key] = rank
+        return RankArray(rank, key)
 
     def discard(self, leader: int, rank: int, keys: Sequence[str]) -> None:
         for key in keys:

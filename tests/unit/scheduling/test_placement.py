@@ -51,6 +51,33 @@ def test_ranks_are_divided_evenly_among_learners_that_open_together():
     assert placed.changed == {}
 
 
+def test_a_group_keeps_the_ranks_that_its_widest_task_needs():
+    ledger = Ledger((1, 2, 3, 4, 5, 6, 7))
+    ledger.open("a")
+    assert ledger.placement.secure("a", 6) == 7
+    assert ledger.placement.secure("a", 3) == 7
+    assert ledger.open("b").groups == {"b": (7,)}
+    assert ledger.open("c").groups == {"c": (1, 2, 3, 4, 5, 6)}
+    ledger.close("a")
+    assert ledger.open("d").groups["d"] == (4, 5, 6)
+
+
+def test_what_a_group_cannot_give_is_not_secured():
+    ledger = Ledger((1, 2, 3, 4))
+    ledger.open("a")
+    assert ledger.placement.secure("a", 5) == 4
+    assert ledger.open("b").groups == {"b": (3, 4)}
+
+
+def test_a_group_that_gives_nothing_leaves_it_to_the_others():
+    ledger = Ledger((1, 2, 3, 4, 5, 6, 7))
+    ledger.open("a", "b")
+    assert ledger.placement.secure("a", 4) == 4
+    assert ledger.open("c").changed == {"b": (5, 6)}
+    ledger.close("c")
+    assert ledger.open("c").groups["c"] == (7,)
+
+
 def test_learners_one_by_one_end_with_a_group_each_while_there_are_ranks():
     ledger = Ledger(tuple(range(1, 9)))
     for learner in "abcdefgh":

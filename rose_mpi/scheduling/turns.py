@@ -1,0 +1,90 @@
+"""Tasks that wait for ranks: each learner's in their order, the learners by turns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from rose_mpi.tasks import Function, TaskCall, TaskId
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An attempt of a task that has not begun.
+
+    Attributes
+    ----------
+    is_function:
+        Whether it runs on the main thread of its ranks.
+    """
+
+    call: TaskCall
+    attempt: int
+    queued: float
+    is_function: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_function = isinstance(self.call.work, Function)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Tasks that wait in one queue: a learner's executables, or its functions."""
+
+    learner: str
+    functions: bool
+
+
+class Turns:
+    """Queues of waiting tasks.
+
+    Attributes
+    ----------
+    waiting:
+        How many tasks wait.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._queues: OrderedDict[_Kind, OrderedDict[TaskId, Waiting]] = OrderedDict()
+
+    def add(self, waiting: Waiting, first: bool) -> None:
+        """Let a task wait behind those of its learner, or before them."""
+        kind = _Kind(waiting.call.id.learner, waiting.is_function)
+        queue = self._queues.setdefault(kind, OrderedDict())
+        queue[waiting.call.id] = waiting
+        if first:
+            queue.move_to_end(waiting.call.id, last=False)
+        self.waiting += 1
+
+    def remove(self, task: TaskId) -> bool:
+        """Forget a task; whether it was waiting here."""
+        for functions in (False, True):
+            kind = _Kind(task.learner, functions)
+            if task in self._queues.get(kind, ()):
+                del self._queues[kind][task]
+                self._forget_if_empty(kind)
+                self.waiting -= 1
+                return True
+        return False
+
+    def next(self, functions: bool) -> Waiting | None:
+        """Take the next task, of the learner whose turn has not come for longest.
+
+        Parameters
+        ----------
+        functions:
+            Whether it may be a function.
+        """
+        kind = next((kind for kind in self._queues if functions or not kind.functions), None)
+        if kind is None:
+            return None
+        _, waiting = self._queues[kind].popitem(last=False)
+        self._queues.move_to_end(kind)
+        self._forget_if_empty(kind)
+        self.waiting -= 1
+        return waiting
+
+    def _forget_if_empty(self, kind: _Kind) -> None:
+        if not self._queues[kind]:
+            del self._queues[kind]
