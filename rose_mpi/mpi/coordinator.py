@@ -131,6 +131,11 @@ class Coordinator:
         if tasks:
             self._channel.send(self._stages[tasks[0]].leader, CancelTasks(tasks))
 
+    def cancel_all(self) -> None:
+        """End all tasks: the run is over, and nobody waits for them."""
+        for stage in {id(stage): stage for stage in self._stages.values()}.values():
+            self.cancel(tuple(stage.calls.values()))
+
     def score(self, request: ScoreRequest, answer: Future[Scores]) -> None:
         """Have the ranks of the learner's group score its ensemble."""
         try:

@@ -125,10 +125,12 @@ class Session:
         return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> str:
-        """Wait until all that was handed out has come to its end, but so many seconds at most.
+        """End what nobody waits for, and wait until all has come to its end, but so many seconds at most.
 
         Returns what is still under way (a function that does not end, say); empty if nothing is.
         """
+        if self._coordinator:
+            self._node.progress.post(self._coordinator.cancel_all)
         deadline = time.monotonic() + seconds
         while (under_way := self._under_way()) and time.monotonic() < deadline:
             time.sleep(0.01)
