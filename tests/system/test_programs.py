@@ -193,6 +193,35 @@ def test_learners_left_in_the_middle_end_with_the_engine(run, tmp_path, text, co
     assert [row.status for row in record.tasks if row.learner == "learner-1"] == ["cancelled"]
 
 
+def test_learners_of_an_event_loop_that_stands_still_end_with_the_engine(run, tmp_path):
+    """Their tasks are ended: nobody goes on to wait for them."""
+    outcome = run(
+        3,
+        HEAD,
+        """
+        from rose_mpi.learner import ParallelActiveLearner
+
+        learner = ParallelActiveLearner(Engine())
+        for decorate in (learner.simulation_task, learner.training_task, learner.active_learn_task):
+            decorate(lambda *_: "sleep 30")
+        states = learner.start(parallel_learners=2, max_iter=2)
+
+        async def begin():
+            asyncio.ensure_future(anext(states))
+            await asyncio.sleep(0.5)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(begin())
+        began = time.monotonic()
+        learner.engine.shutdown()
+        print("seconds:", time.monotonic() - began)
+        """,
+    )
+    assert outcome.code == 0, outcome
+    assert float(outcome.output.split("seconds:")[1]) < 4
+    assert {learner.stop_reason for learner in record_of(tmp_path).learners.values()} == {"stopped"}
+
+
 def test_what_would_hang_or_mislead_in_an_event_loop_raises(run, tmp_path):
     text = """
     async def main():
