@@ -51,7 +51,8 @@ def _on_exception(
     if is_launched():
         time.sleep(FORWARDING_SECONDS)
         end_job(code)
-    os._exit(code)
+    if isinstance(error, RoseError):
+        os._exit(code)
 
 
 def _wait_for_the_first_rank(error: BaseException) -> None:
