@@ -147,7 +147,13 @@ class _Learner:
         self.kind = kind_of(builder.config, table)
         self.path: KeyPath = ("learners", number)
         run = builder.config.run
-        self.step_builder = StepBuilder(builder.root, run.environment, run.on_failure, builder.faults)
+        self.step_builder = StepBuilder(
+            builder.root,
+            run.environment,
+            run.on_failure,
+            builder.config.engine.ranks_per_learner,
+            builder.faults,
+        )
 
     def spec(self) -> LearnerSpec:
         steps = self._steps()

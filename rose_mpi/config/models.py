@@ -20,7 +20,6 @@ from rose_mpi.config.values import (
     Name,
     Names,
     NoGpu,
-    OneRank,
     Positive,
     QuerySize,
     RanksPerLearner,
@@ -46,7 +45,7 @@ class TaskTable(Table):
     function: Reference | None = None
     timeout: Seconds | None = None
     retries: Retries | None = None
-    ranks: OneRank | None = None
+    ranks: Count | None = None
     cores_per_rank: Positive | None = None
     gpus_per_rank: NoGpu | None = None
     environment: Environment | None = None

@@ -18,7 +18,6 @@ WORK: Final = ("command", "function")
 _TASK_KEYS: Final = tuple(CountedTaskTable.model_fields)
 _COMMAND_ONLY: Final = (
     "timeout",
-    "ranks",
     "cores_per_rank",
     "gpus_per_rank",
     "environment",
@@ -38,12 +37,22 @@ class StepBuilder:
         Variables of all tasks.
     on_failure:
         What a task's failure does where its table does not say.
+    most_ranks:
+        Ranks of a learner's group, if the configuration says.
     """
 
-    def __init__(self, root: Path, environment: dict[str, str], on_failure: str, faults: FaultList) -> None:
+    def __init__(
+        self,
+        root: Path,
+        environment: dict[str, str],
+        on_failure: str,
+        most_ranks: int | None,
+        faults: FaultList,
+    ) -> None:
         self.root = root
         self.environment = environment
         self.on_failure = on_failure
+        self.most_ranks = most_ranks
         self.faults = faults
 
     def build(self, name: str, layers: Layers) -> Step | None:
@@ -82,18 +91,20 @@ class StepBuilder:
             for key in filter(layer.states, _COMMAND_ONLY):
                 if not (layer is layers.default and layers.own.states("function")):
                     self.faults.add((*layer.path, key), "has no effect on a function, only on a command")
-        return Function(reference, retries=layers.get("retries", 0))
+        return Function(reference, retries=layers.get("retries", 0), ranks=self._ranks(layers))
 
     def _command(self, layers: Layers) -> Task:
         environment = {**(layers.default.get("environment") or {}), **(layers.own.get("environment") or {})}
         cwd: str | None = layers.get("cwd")
         self._check_command(layers, environment)
+        if layers.get("ranks", 1) > 1:
+            self.faults.add(layers.path("ranks"), "commands of several ranks are not supported yet")
         if cwd is not None:
             for message in scripts.folder_faults(cwd, self.root):
                 self.faults.add(layers.path("cwd"), message)
         return Task(
             executable=layers.get("command"),
-            ranks=layers.get("ranks", 1),
+            ranks=self._ranks(layers),
             cores_per_rank=layers.get("cores_per_rank"),
             gpus_per_rank=layers.get("gpus_per_rank", 0),
             environment=environment,
@@ -102,6 +113,13 @@ class StepBuilder:
             shell=layers.get("shell", False),
             cwd=None if cwd is None else str(self.root / cwd),
         )
+
+    def _ranks(self, layers: Layers) -> int:
+        ranks: int = layers.get("ranks", 1)
+        if self.most_ranks and ranks > self.most_ranks:
+            message = f"a task of {ranks} ranks does not fit into a group of {self.most_ranks}"
+            self.faults.add(layers.path("ranks"), message, ("engine", "ranks_per_learner"))
+        return ranks
 
     def _check_command(self, layers: Layers, environment: dict[str, str]) -> None:
         if layers.get("shell", False):

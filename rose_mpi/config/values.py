@@ -109,12 +109,6 @@ def _ranks_per_learner(value: Any) -> int | None:
     raise ValueError(f"must be 'auto' or a whole number from 1 on, not {described(value)}")
 
 
-def _one_rank(value: int) -> int:
-    if value != 1:
-        raise ValueError("tasks of several ranks are not supported yet: leave it out or write 1")
-    return value
-
-
 def _no_gpu(value: int) -> int:
     if value != 0:
         raise ValueError("GPUs are not handed out to tasks yet: leave it out or write 0")
@@ -150,7 +144,6 @@ Iterations = dict[Annotated[str, AfterValidator(_iteration)], Arguments]
 Seconds = Annotated[float, PlainValidator(_seconds)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]
-OneRank = Annotated[int, AfterValidator(_one_rank)]
 NoGpu = Annotated[int, AfterValidator(_no_gpu)]
 Reference = Annotated[str, AfterValidator(_reference)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

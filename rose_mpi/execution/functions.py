@@ -25,12 +25,17 @@ from rose_mpi.execution.values import plain_value
 from rose_mpi.tasks import Expects, Function, TaskCall, TaskResult, TaskStatus
 
 
-def call_function(call: TaskCall, context: RunContext) -> Any:
+def call_function(call: TaskCall, context: RunContext, comm: object = None) -> Any:
     """Call a task's function and return what it returns.
 
     The module is looked for in ``context.root`` first. Beside its own keyword arguments the function
     gets those of ``learner``, ``iteration``, ``index``, ``model``, ``seed``, ``selection`` and
     ``workdir`` that its signature names. A coroutine function is run to its end.
+
+    Parameters
+    ----------
+    comm:
+        The communicator of the ranks that call it together, given as ``comm``; ``None`` for one rank.
 
     Raises
     ------
@@ -54,12 +59,19 @@ def call_function(call: TaskCall, context: RunContext) -> Any:
         "selection": call.selection,
         "workdir": str(folder),
     }
+    if comm is not None:
+        offered["comm"] = comm
     try:
         taken = signature.bind_partial(*args, **given).arguments
         more = {name: offered[name] for name in signature.parameters if name in offered and name not in taken}
         signature.bind(*args, **given, **more)
     except TypeError as error:
         raise TaskError(f"{work.reference}{signature} cannot be called: {error}") from None
+    if comm is not None and "comm" not in signature.parameters:
+        raise TaskError(
+            f"{work.reference}{signature} runs on {work.ranks} ranks and takes no argument 'comm', the "
+            f"communicator of these: without it all would do the same"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return _awaited(function(*args, **given, **more))
 

@@ -18,9 +18,9 @@ from rose_mpi.tasks import Function, Task
 _DESCRIPTION: Final = tuple(
     each.name for each in fields(Task) if each.name not in ("executable", "arguments")
 )
-_OF_FUNCTIONS: Final = ("retries",)
+_OF_FUNCTIONS: Final = ("retries", "ranks")
 _SIGNATURE_DESCRIPTION: Final = "task_description"
-_GIVEN_LATER: Final = ("iteration", "index", "seed", "selection", "workdir")
+_GIVEN_LATER: Final = ("iteration", "index", "seed", "selection", "workdir", "comm")
 """What the rank that calls a function gives it by name, and what nobody calls the result of a task."""
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -84,7 +84,7 @@ class TaskFunction:
         if not self.as_executable:
             accepted = self._accepted(kwargs)
             pickled = pickled_call(self.function, args, accepted)
-            return Function(self.name, retries=self.description.get("retries", 0), pickled=pickled)
+            return Function(self.name, pickled=pickled, **self.description)
         value = self.function(*map(python_value, args), **self._accepted(kwargs))
         if inspect.isawaitable(value):
             value = await value
@@ -151,6 +151,9 @@ def task_function(
             others = ("as_executable", "log_params", "on_failure", "count")
             hint = "has no effect on a Python function" if key in _DESCRIPTION else "is unknown"
             raise UsageError(f"the {stage} task's option {key!r} {hint}{suggested(key, (*known, *others))}")
+    ranks = description.get("ranks", 1)
+    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
+        raise UsageError(f"ranks of a {stage} task must be a whole number from 1 on, not {ranks!r}")
     if on_failure and on_failure not in tuple(OnFailure):
         raise UsageError(f"on_failure {on_failure!r} is unknown{suggested(on_failure, OnFailure)}")
     if on_failure == OnFailure.SKIP and stage.partition(".")[0] not in MAY_SKIP:
@@ -191,7 +194,7 @@ def checked(task: Task, name: str) -> Task:
         if wrong:
             raise UsageError(f"{name}: a task cannot have {key} = {getattr(task, key)!r}")
     if task.ranks != 1:
-        raise UsageError(f"{name}: tasks of several ranks are not supported yet: leave ranks out")
+        raise UsageError(f"{name}: commands of several ranks are not supported yet: leave ranks out")
     if task.gpus_per_rank:
         raise UsageError(f"{name}: GPUs are not handed out to tasks yet: leave gpus_per_rank out")
     return replace(task, arguments=tuple(map(str, task.arguments)), environment=dict(task.environment))

@@ -29,7 +29,8 @@ def communicator_of(base: MPI.Intracomm, ranks: Sequence[int], number: int) -> I
     comm = base.Create_group(members, number % _tags())
     yield comm
     for used in (comm, members, everyone):
-        used.Free()
+        if used:  # whoever worked with it may have freed it
+            used.Free()
 
 
 def _tags() -> int:

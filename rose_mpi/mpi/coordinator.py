@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rose_mpi.errors import ScoreError, UsageError
+from rose_mpi.errors import ScoreError, TaskError, UsageError
 from rose_mpi.events import GroupChanged, Observer, TaskFinished
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import (
@@ -21,6 +21,7 @@ from rose_mpi.mpi.messages import (
     RunStage,
     ScoreEnded,
     ScoreEnsemble,
+    StopRequested,
     TakeRanks,
     TaskDropped,
     TaskReport,
@@ -71,13 +72,14 @@ class Coordinator:
         self._stages: dict[TaskId, _Stage] = {}
         self._scores: dict[int, Future[Scores]] = {}
         self._numbers = 0
+        self._stuck = ""
 
     @property
     def under_way(self) -> str:
         """Something that has not come to its end; empty if nothing is under way."""
         if self._stages:
             return f"task {next(iter(self._stages))}"
-        return "the scoring of an ensemble" if self._scores else ""
+        return "the scoring of an ensemble" if self._scores else self._stuck
 
     def begin(self) -> None:
         """Give all ranks to their first leaders; behind the welcome and before all else."""
@@ -119,11 +121,15 @@ class Coordinator:
         except UsageError as error:
             _refuse(answer, error)
             return
+        widest = max(calls, key=lambda call: call.work.ranks)
+        ranks = self._placement.secure(widest.id.learner, widest.work.ranks)
+        if widest.work.ranks > ranks:
+            _refuse(answer, TaskError(self._too_wide(widest, ranks)))
+            return
         stage = _Stage(leader, {call.id: call for call in calls}, answer)
         self._stages.update(dict.fromkeys(stage.calls, stage))
         self._channel.send(leader, RunStage(tuple(calls)))
-        functions = sum(isinstance(call.work, Function) for call in calls)
-        self._ask(self._lending.sent(leader, len(calls) - functions, functions))
+        self._ask(self._lending.sent(leader, *_loads(calls)))
 
     def cancel(self, calls: Sequence[TaskCall]) -> None:
         """End the tasks of a stage that nobody waits for any more."""
@@ -156,6 +162,9 @@ class Coordinator:
         self._observe(TaskFinished(message.result))
         if message.final:
             self._settle(leader, message.result.id, message.result)
+        if message.stuck:
+            self._stuck = f"task {message.result.id}"
+            self._channel.send(self._channel.rank, StopRequested())
 
     def task_dropped(self, leader: int, message: TaskDropped) -> None:
         """A cancelled task never began."""
@@ -179,17 +188,32 @@ class Coordinator:
 
     def _settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
         stage = self._stages.pop(task)
-        function = isinstance(stage.calls[task].work, Function)
-        self._ask(self._lending.ended(leader, not function, function))
+        self._ask(self._lending.ended(leader, *_loads([stage.calls[task]])))
         if result:
             stage.results[task] = result
         if len(stage.results) == len(stage.calls):
             results = [stage.results[task] for task in stage.calls]
             _answer(stage.answer, results)
 
+    def _too_wide(self, call: TaskCall, ranks: int) -> str:
+        wanted = call.work.ranks
+        remedy = f"set ranks_per_learner = {wanted}, or let fewer learners run at a time"
+        if wanted > len(self._ranks):
+            remedy = f"start the job with mpirun -n {wanted + 1} or more (rank 0 coordinates)"
+        size = "1 rank" if ranks == 1 else f"{ranks} ranks"
+        return f"task {call.id} needs ranks = {wanted}, but its learner's group has {size}: {remedy}"
+
     def _ask(self, loans: Sequence[AskToLend]) -> None:
         for loan in loans:
             self._channel.send(loan.owner, AskLoan(loan.borrower))
+
+
+def _loads(calls: Sequence[TaskCall]) -> tuple[int, int, int]:
+    """Executables and functions of one rank each, and the ranks that all others need."""
+    narrow = [isinstance(call.work, Function) for call in calls if call.work.ranks == 1]
+    functions = sum(narrow)
+    wide = 0 if len(narrow) == len(calls) else sum(call.work.ranks for call in calls if call.work.ranks > 1)
+    return len(narrow) - functions, functions, wide
 
 
 def _answer(future: Future[T], value: T) -> None:

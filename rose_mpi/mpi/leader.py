@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import singledispatchmethod
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
@@ -27,6 +27,7 @@ from rose_mpi.mpi.messages import (
     TaskEnded,
     TaskReport,
 )
+from rose_mpi.mpi.wide import WideLead
 from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.instructions import (
     Discard,
@@ -39,14 +40,28 @@ from rose_mpi.scheduling.instructions import (
     Recall,
     Report,
     Run,
+    RunTogether,
 )
-from rose_mpi.tasks import RankArray
+from rose_mpi.tasks import RankArray, TaskResult
 
 
 class Leader:
-    """Turns messages into events for the dispatcher, and its instructions into messages."""
+    """Turns messages into events for the dispatcher, and its instructions into messages.
 
-    def __init__(self, channel: Channel, slots: int, functions: bool) -> None:
+    Attributes
+    ----------
+    wide:
+        Leads what several ranks run together.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        post: Callable[[Callable[[], None]], None],
+        slots: int,
+        functions: bool,
+    ) -> None:
+        self.wide = WideLead(channel, post, self._ended)
         self._channel = channel
         self._functions = functions
         self._dispatcher = Dispatcher(slots, functions)
@@ -76,7 +91,7 @@ class Leader:
 
     def task_ended(self, message: TaskEnded) -> None:
         """A worker ended an attempt."""
-        self._carry_out(self._dispatcher.finished(message.result, time.time()))
+        self._ended(message.result)
 
     def ask_loan(self, message: AskLoan) -> None:
         """Lend an idle rank, or say that there is none."""
@@ -111,6 +126,9 @@ class Leader:
         """The ranks have scored the arrays."""
         self._carry_out(self._dispatcher.end_scoring(ranks, arrays))
 
+    def _ended(self, result: TaskResult) -> None:
+        self._carry_out(self._dispatcher.finished(result, time.time()))
+
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
             self._act(instruction)
@@ -124,6 +142,10 @@ class Leader:
         self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep))
 
     @_act.register
+    def _(self, run: RunTogether) -> None:
+        self.wide.start(run)
+
+    @_act.register
     def _(self, report: Report) -> None:
         self._channel.send(COORDINATOR, TaskReport(report.result, report.final))
 
@@ -133,7 +155,8 @@ class Leader:
 
     @_act.register
     def _(self, kill: Kill) -> None:
-        self._channel.send(kill.rank, KillTask(kill.task, kill.attempt))
+        if not self.wide.cancel(kill.task):
+            self._channel.send(kill.rank, KillTask(kill.task, kill.attempt))
 
     @_act.register
     def _(self, lend: Lend) -> None:

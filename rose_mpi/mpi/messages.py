@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rose_mpi.layout import Layout
+from rose_mpi.mpi.wide_messages import WideMessage
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
 
@@ -99,10 +100,14 @@ class CloseLearner:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """An attempt ended; no other follows if ``final``. To the coordinator."""
+    """An attempt ended; no other follows if ``final``. To the coordinator.
+
+    The job is to end if the attempt is ``stuck``: some of its ranks never come back.
+    """
 
     result: TaskResult
     final: bool
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +287,7 @@ Message = (
     | ScoreGo
     | MemberScored
     | ScoreEnded
+    | WideMessage
     | StopRequested
     | Goodbye
 )

@@ -17,6 +17,8 @@ from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.progress import LONGEST_SLEEP_AMONG_NEIGHBOURS, Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
+from rose_mpi.mpi.wide import WideMember
+from rose_mpi.mpi.wide_messages import PartEnded, PrepareTask, TaskGo, TaskReady
 from rose_mpi.mpi.worker import Worker
 from rose_mpi.mpi.world import World
 
@@ -84,7 +86,9 @@ class Node:
         kernels = KernelWarming(settings.root)
         if settings.metrics and self._serves_learners:
             kernels.start(settings.metrics)
-        leader = Leader(self.channel, settings.tasks_per_rank, functions=self._serves_learners)
+        leader = Leader(
+            self.channel, self.progress.post, settings.tasks_per_rank, functions=self._serves_learners
+        )
         score_lead = ScoreLead(self.channel, leader)
         member = ScoreMember(
             self.channel,
@@ -95,7 +99,8 @@ class Node:
             threads=message.threads,
             kernels=kernels,
         )
-        self.handlers.update(_handlers(worker, leader, score_lead, member))
+        wide = WideMember(self.channel, self.runner, self.progress.post, self.world.base, worker)
+        self.handlers.update(_handlers(worker, leader, score_lead, member, wide))
         early, self._early = self._early, []
         for rank, waiting in early:
             self._deliver(rank, waiting)
@@ -128,7 +133,7 @@ class Node:
 
 
 def _handlers(
-    worker: Worker, leader: Leader, score_lead: ScoreLead, member: ScoreMember
+    worker: Worker, leader: Leader, score_lead: ScoreLead, member: ScoreMember, wide: WideMember
 ) -> dict[type, Handler]:
     def take_ranks(owner: int, message: m.TakeRanks) -> None:
         leader.take_ranks(owner, message)
@@ -153,4 +158,8 @@ def _handlers(
         m.ScoreEnsemble: lambda _, message: score_lead.order(message),
         m.ScoreReady: score_lead.ready,
         m.MemberScored: score_lead.ended,
+        PrepareTask: wide.prepare,
+        TaskGo: wide.go,
+        TaskReady: leader.wide.ready,
+        PartEnded: leader.wide.ended,
     }

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mpi4py import MPI
 from numpy.typing import NDArray
 
 from rose_mpi.errors import TaskError
@@ -60,7 +61,7 @@ class Worker:
         try:
             spawn = spawn_of(order.call, order.attempt, self._context)
         except TaskError as error:
-            failed = self._unrun(order, TaskStatus.FAILED, str(error))
+            failed = self.unrun(order, TaskStatus.FAILED, str(error))
             self._channel.send(leader, TaskEnded(failed))
             return
         self._running[spawn.token] = _Running(leader, order)
@@ -97,14 +98,24 @@ class Worker:
     def _call(self, leader: int, order: RunTask) -> None:
         """Run a function, on the serving thread."""
         if order.call.id in self._cancelled:
-            result = self._unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
+            result = self.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
         else:
-            result = self._called(order)
+            result = self.called(order)
         self._post(lambda: self._channel.send(leader, TaskEnded(result)))
 
-    def _called(self, order: RunTask) -> TaskResult:
+    def called(self, order: RunTask, comm: MPI.Intracomm | None = None) -> TaskResult:
+        """Call a function, on the serving thread.
+
+        Parameters
+        ----------
+        comm:
+            The ranks that call it together; only the first of them gives a value.
+        """
         call = order.call
-        function = partial(call_function, call, self._context)
+        function = partial(call_function, call, self._context, comm)
+        if comm and comm.rank:
+            call = replace(call, expects=Expects.ANYTHING)
+            function = partial(_without_value, function)
         result = function_result(function, call, order.attempt, order.queued, self._context)
         if not isinstance(result.value, np.ndarray):
             return result
@@ -125,7 +136,8 @@ class Worker:
         np.save(path, array, allow_pickle=False)
         return FileArray(str(path))
 
-    def _unrun(self, order: RunTask, status: TaskStatus, error: str) -> TaskResult:
+    def unrun(self, order: RunTask, status: TaskStatus, error: str) -> TaskResult:
+        """The result of an attempt that never began."""
         now = time.time()
         return TaskResult(
             id=order.call.id,
@@ -138,3 +150,7 @@ class Worker:
             finished=now,
             error=error,
         )
+
+
+def _without_value(function: Callable[[], object]) -> None:
+    function()

@@ -164,6 +164,19 @@ def test_engine_settings(project):
     assert (config.ranks_per_learner, config.dedicated_coordinator, config.tasks_per_rank) == (3, True, 2)
 
 
+def test_a_function_may_run_on_several_ranks(project):
+    spec = project.load(UQ, "tasks.prediction.ranks=2", "engine.ranks_per_learner=2").learners[0]
+    assert spec.steps["prediction"].work.ranks == 2
+
+
+def test_a_task_must_fit_into_the_group(project):
+    text = UQ.replace('function = "mymodule:predict"', 'function = "mymodule:predict"\nranks = 3')
+    faults = project.faults(text, "engine.ranks_per_learner=2")
+    assert [fault[1:] for fault in faults] == [
+        ("tasks.prediction.ranks", "a task of 3 ranks does not fit into a group of 2")
+    ]
+
+
 def test_run_wide_failure_rule_and_environment(project):
     text = ACTIVE.replace("[run]", '[run]\non_failure = "abort"\nenvironment = { A = "1" }')
     config = project.load(text)

@@ -78,10 +78,15 @@ def test_a_function_that_is_the_task_travels_with_its_arguments():
     def train(data, rate):
         return data * rate
 
-    function = work(train, (2,), {"rate": 3, "--fast": True}, as_executable=False, retries=4)
-    assert function.retries == 4
+    function = work(train, (2,), {"rate": 3, "--fast": True}, as_executable=False, retries=4, ranks=2)
+    assert (function.retries, function.ranks) == (4, 2)
     called, args, kwargs = unpickled_call(function.pickled)
     assert (called(*args, **kwargs), kwargs) == (6, {"rate": 3})
+
+
+def test_the_communicator_is_no_result_of_an_earlier_task():
+    seen = work(lambda first, comm: None, (), None, ("first", "second"), as_executable=False, ranks=2)
+    assert unpickled_call(seen.pickled)[1] == ("first",)
 
 
 def test_what_came_before_is_given_as_far_as_the_function_takes_it():
@@ -134,8 +139,10 @@ def test_positional_arguments_of_a_configuration_replace_those_of_the_call():
             {"on_failure": "skip"},
             "'skip' is for simulation, environment, prediction only, not for training",
         ),
+        (plain, {"as_executable": False, "timeout": 3}, "'timeout' has no effect on a Python function"),
+        (plain, {"as_executable": False, "ranks": 0}, "ranks of a training task must be a whole number"),
         (plain, {"count": 0}, "count of a training task must be a whole number from 1 on, not 0"),
-        (plain, {"ranks": 4}, "tasks of several ranks are not supported yet"),
+        (plain, {"ranks": 4}, "commands of several ranks are not supported yet"),
         (plain, {"gpus_per_rank": 1}, "GPUs are not handed out"),
         (plain, {"timeout": 0}, "cannot have timeout = 0"),
         (plain, {"retries": -1}, "cannot have retries = -1"),

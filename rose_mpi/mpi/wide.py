@@ -1,0 +1,185 @@
+"""Functions that several ranks run together: prepare, ready from all of them, go.
+
+Nobody enters the creation of the communicator before all are there. No two ranks ever wait for each other's
+collectives: a leader uses its own ranks only, tells them of tasks and scorings in one order, and none of them
+leaves before its task has ended; see also :mod:`rose_mpi.mpi.scoring`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+from mpi4py import MPI
+
+from rose_mpi.mpi.callrunner import CallRunner, Gate
+from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.communicators import communicator_of
+from rose_mpi.mpi.messages import DropArrays, RunTask, TaskReport
+from rose_mpi.mpi.wide_messages import PartEnded, PrepareTask, TaskGo, TaskReady
+from rose_mpi.mpi.worker import Worker
+from rose_mpi.scheduling.instructions import RunTogether
+from rose_mpi.tasks import RankArray, TaskId, TaskResult, TaskStatus
+
+STUCK_SECONDS: Final = 5.0
+"""How long the other ranks may take to come back when a function has failed on one."""
+
+
+@dataclass(slots=True)
+class _Wide:
+    order: RunTogether
+    cancelled: bool = False
+    ready: set[int] = field(default_factory=set)
+    ended: dict[int, TaskResult] = field(default_factory=dict)
+    alarm: threading.Timer | None = None
+
+
+class WideLead:
+    """The leader's side.
+
+    Parameters
+    ----------
+    done:
+        Called with the result of an attempt when all its ranks have come back.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        post: Callable[[Callable[[], None]], None],
+        done: Callable[[TaskResult], None],
+    ) -> None:
+        self._channel = channel
+        self._post = post
+        self._done = done
+        self._numbers = itertools.count()
+        self._wide: dict[int, _Wide] = {}
+
+    def start(self, order: RunTogether) -> None:
+        """Have ranks come to an attempt of a task."""
+        number = next(self._numbers)
+        self._wide[number] = _Wide(order)
+        for rank in order.ranks:
+            message = PrepareTask(number, order.call, order.attempt, order.queued, order.ranks)
+            self._channel.send(rank, message)
+
+    def cancel(self, task: TaskId) -> bool:
+        """Turn the ranks away if they have not begun; whether they run the task here."""
+        for wide in self._wide.values():
+            if wide.order.call.id == task:
+                wide.cancelled = True
+                return True
+        return False
+
+    def ready(self, rank: int, message: TaskReady) -> None:
+        """A rank is there; when all are, they begin."""
+        wide = self._wide[message.number]
+        wide.ready.add(rank)
+        if len(wide.ready) == len(wide.order.ranks):
+            for member in wide.order.ranks:
+                self._channel.send(member, TaskGo(message.number, go=not wide.cancelled))
+
+    def ended(self, rank: int, message: PartEnded) -> None:
+        """A rank has come back; when one has failed, the others are not waited for without end."""
+        wide = self._wide.get(message.number)
+        if wide is None:
+            return
+        wide.ended[rank] = message.result
+        if len(wide.ended) == len(wide.order.ranks):
+            self._end(message.number, wide)
+        elif not message.result.done and wide.alarm is None:
+            overdue = partial(self._post, partial(self._overdue, message.number))
+            wide.alarm = threading.Timer(STUCK_SECONDS, overdue)
+            wide.alarm.daemon = True
+            wide.alarm.start()
+
+    def _end(self, number: int, wide: _Wide) -> None:
+        del self._wide[number]
+        if wide.alarm:
+            wide.alarm.cancel()
+        lowest, result = wide.order.ranks[0], _together(wide.order, wide.ended)
+        kept = wide.ended[lowest].value
+        if isinstance(kept, RankArray) and not result.done:
+            self._channel.send(lowest, DropArrays((kept.key,)))
+        self._done(result)
+
+    def _overdue(self, number: int) -> None:
+        """Ranks hang, perhaps waiting for one that has failed: nothing but the end of the job frees them."""
+        wide = self._wide.pop(number, None)
+        if wide is None:
+            return
+        missing = ", ".join(str(rank) for rank in wide.order.ranks if rank not in wide.ended)
+        result = _together(wide.order, wide.ended)
+        error = (
+            f"{result.error}\nand of the ranks that run it together {missing} did not come back within "
+            f"{STUCK_SECONDS:.0f} s: they may wait for the one that failed, so the job ends"
+        )
+        self._channel.send(COORDINATOR, TaskReport(replace(result, error=error), final=True, stuck=True))
+
+
+class WideMember:
+    """A rank's side: waits for the others, and calls the function with their communicator.
+
+    Parameters
+    ----------
+    base:
+        The communicator of all ranks, from which those of the members are made.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        runner: CallRunner,
+        post: Callable[[Callable[[], None]], None],
+        base: MPI.Intracomm,
+        worker: Worker,
+    ) -> None:
+        self._channel = channel
+        self._runner = runner
+        self._post = post
+        self._base = base
+        self._worker = worker
+        self._gates: dict[tuple[int, int], Gate] = {}
+
+    def prepare(self, leader: int, message: PrepareTask) -> None:
+        """Come to a task when what was asked of this rank before is done."""
+        gate = self._gates[leader, message.number] = Gate()
+        self._runner.submit(lambda: self._run(leader, message, gate))
+
+    def go(self, leader: int, message: TaskGo) -> None:
+        """Begin, or leave it be."""
+        self._gates.pop((leader, message.number)).open(message.go)
+
+    def _run(self, leader: int, message: PrepareTask, gate: Gate) -> None:
+        order = RunTask(message.call, message.attempt, message.queued, keep=True)
+        self._reply(leader, TaskReady(message.number))
+        if not gate.wait():
+            unrun = self._worker.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
+            self._reply(leader, PartEnded(message.number, unrun))
+            return
+        with communicator_of(self._base, message.ranks, message.number) as comm:
+            result = self._worker.called(order, comm)
+            self._reply(leader, PartEnded(message.number, result))  # before what waits for the others
+
+    def _reply(self, leader: int, message: TaskReady | PartEnded) -> None:
+        self._post(lambda: self._channel.send(leader, message))
+
+
+def _together(order: RunTogether, ended: Mapping[int, TaskResult]) -> TaskResult:
+    """What the parts come to: the lowest rank's result, or the first failure."""
+    failed = [result for result in ended.values() if not result.done]
+    told = failed[0] if failed else ended[order.ranks[0]]
+    more = f"\n(and {len(failed) - 1} more of the ranks that run it together)" if len(failed) > 1 else ""
+    parts = ended.values()
+    return replace(
+        told,
+        started=min(part.started for part in parts),
+        finished=max(part.finished for part in parts),
+        cpu_seconds=sum(part.cpu_seconds for part in parts),
+        max_rss=max(part.max_rss for part in parts),
+        error=told.error + more,
+    )

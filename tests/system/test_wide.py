@@ -1,0 +1,101 @@
+"""Tasks of several ranks, from the command line to the results file."""
+
+from __future__ import annotations
+
+import time
+
+from rose_mpi.events import StopReason
+from rose_mpi.exit_codes import ExitCode
+from rose_mpi.store.reader import read_results
+from tests.system.launching import run_python, run_rose_mpi
+
+FUNCTIONS = """
+import time
+
+def stuck(comm):
+    if comm.rank:
+        raise KeyError("no such thing")
+    comm.Barrier()
+
+def short():
+    time.sleep(0.05)
+"""
+STUCK = """
+[tasks.training]
+command = "/bin/true"
+[tasks.simulation]
+function = "functions:stuck"
+ranks = 2
+retries = 3
+[run]
+max_iterations = 100000
+[[learners]]
+name = "stuck"
+"""
+OTHER = """
+[[learners]]
+name = "other"
+simulation.function = "functions:short"
+simulation.ranks = 1
+"""
+PROGRAM = """
+from rose_mpi.engine import Engine
+from rose_mpi.errors import TaskError
+from rose_mpi.learner import Learner
+
+with Engine(seed=1) as engine:
+    learner = Learner(engine)
+
+    @learner.simulation_task(as_executable=False, ranks=2)
+    def simulation(samples, comm):
+        return {"sum": comm.allreduce(sum(range(comm.rank, samples, comm.size))), "ranks": comm.size}
+
+    @learner.simulation_task(as_executable=False, ranks=3)
+    def too_wide(comm):
+        return comm.size
+
+    print(simulation(100).result())
+    try:
+        too_wide().result()
+    except TaskError as error:
+        print(error)
+"""
+
+
+def test_ranks_that_wait_for_one_that_failed_end_the_job_with_all_results(tmp_path):
+    (tmp_path / "functions.py").write_text(FUNCTIONS)
+    (tmp_path / "config.toml").write_text(STUCK)
+    begun = time.monotonic()
+    outcome = run_rose_mpi(3, "config.toml", cwd=tmp_path, timeout=60)
+    assert 5 < time.monotonic() - begun < 30, outcome
+    assert outcome.code == ExitCode.LEARNER_FAILED, outcome
+    assert "task stuck.0.simulation.0 does not end" in outcome.errors, outcome
+    record = read_results(tmp_path / "results.h5")
+    assert record.status == "failed"
+    (task,) = record.tasks
+    assert task.status == "failed"
+    error = record.learners["stuck"].error
+    assert "on rank 2 (" in error
+    assert "functions.py" in error
+    assert "KeyError: 'no such thing'" in error
+    assert "1 did not come back within 5 s" in error
+
+
+def test_other_learners_are_stopped_then(tmp_path):
+    (tmp_path / "functions.py").write_text(FUNCTIONS)
+    (tmp_path / "config.toml").write_text(f"[engine]\nranks_per_learner = 2\n{STUCK}{OTHER}")
+    outcome = run_rose_mpi(4, "config.toml", cwd=tmp_path, timeout=60)
+    assert "task stuck.0.simulation.0 does not end" in outcome.errors, outcome
+    record = read_results(tmp_path / "results.h5")
+    assert record.learners["stuck"].stop_reason is StopReason.ERROR
+    assert record.learners["other"].stop_reason is StopReason.STOPPED
+    assert len(record.learners["other"].iterations) > 10
+
+
+def test_a_program_calls_a_function_on_two_ranks(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    outcome = run_python(3, "program.py", cwd=tmp_path, timeout=60)
+    assert outcome.code == 0, outcome
+    first, second = outcome.output.splitlines()
+    assert first == "{'sum': 4950, 'ranks': 2}"
+    assert "needs ranks = 3, but its learner's group has 2 ranks: start the job with mpirun -n 4" in second
