@@ -2,7 +2,7 @@
 
     python benchmarks/uq.py [--threads 2]
 
-It takes about a minute and 2 GB of memory. The three are timed in turn; medians of the rounds are shown,
+It takes two minutes and 2 GB of memory. The three are timed in turn; medians of the rounds are shown,
 with their quotients, and then the same as JSON lines. A plain read is a compiled sum over the predictions as
 8-byte integers, on as many threads.
 """
@@ -27,7 +27,7 @@ from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.selection import top_k
 
 SHAPES = {CLASSIFICATION: (16, 200_000, 10), REGRESSION: (64, 1_000_000)}
-ROUNDS = 3
+ROUNDS = 7
 Formula = Callable[..., Any]
 
 

@@ -17,6 +17,8 @@ from rose_mpi.uq.uniform import uniform
 CHUNK: Final = 256
 """Work is divided between ranks and threads only at multiples of this many candidates."""
 
+_RANGES_PER_THREAD: Final = 4
+
 
 def working_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
     """float32 if that holds predictions of all ``dtypes`` exactly, else float64.
@@ -88,19 +90,23 @@ def evaluate(
         kernel = find_kernel(metric.name, scorer.task_type)
         scores = np.empty(candidates)
         for_ranges(lambda a, b: kernel(predictions, scores, a, b, *extra), candidates, threads)
-    undefined = np.flatnonzero(np.isnan(scores))
-    if len(undefined):
-        raise ScoreError(f"metric {metric.name!r} gives candidate {first + undefined[0]} the score NaN")
+    if candidates and np.isnan(scores.min()):
+        undefined = first + np.flatnonzero(np.isnan(scores))[0]
+        raise ScoreError(f"metric {metric.name!r} gives candidate {undefined} the score NaN")
     return scores
 
 
 def for_ranges(function: Callable[[int, int], None], count: int, threads: int) -> None:
-    """Call ``function(start, stop)`` for ranges that cover ``0:count`` and begin at multiples of CHUNK."""
-    chunks = -(-count // CHUNK)
-    bounds = [min(chunks * thread // threads * CHUNK, count) for thread in range(threads + 1)]
+    """Call ``function(start, stop)`` for ranges that cover ``0:count`` and begin at multiples of CHUNK.
+
+    There are more ranges than threads, so that a thread that is held up leaves some to the others.
+    """
     if threads == 1:
         function(0, count)
         return
+    chunks = -(-count // CHUNK)
+    ranges = min(threads * _RANGES_PER_THREAD, max(chunks, 1))
+    bounds = [min(chunks * number // ranges * CHUNK, count) for number in range(ranges + 1)]
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(function, *pair) for pair in pairwise(bounds)]:
             done.result()

@@ -17,10 +17,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def jit(function: _Function) -> _Function:
     """Compile ``function`` when it is first called; keep the result for later processes.
 
+    A division by zero gives an infinity or NaN: a check for it would keep loops from being vectorised.
     numba keeps it in ``NUMBA_CACHE_DIR``, beside the source, or in the user's cache folder, the first that
     can be written; where none can, it goes to :func:`private_folder`.
     """
-    compiler = numba.njit(cache=True, nogil=True, fastmath=False)
+    compiler = numba.njit(cache=True, nogil=True, error_model="numpy")
     try:
         return cast(_Function, compiler(function))
     except RuntimeError:

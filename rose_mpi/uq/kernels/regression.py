@@ -1,42 +1,77 @@
 """Kernels over predicted values, ``[members, candidates]``.
 
-Candidates are taken in tiles, so that predictions are read once, as streams. Sums are of differences to the
-first member's value: a large common offset costs no digits (Chan, Golub and LeVeque 1983, shifted data).
+Candidates are taken in tiles, so that predictions are read once, as streams, several members at a time. What
+is kept for a tile lies in one array at fixed distances, which the compiler tells apart from up to eight rows.
+Sums are of differences to the first member's value: a large common offset costs no digits (Chan, Golub and
+LeVeque 1983, shifted data).
 Loops run over slices from 0: the compiler vectorises them only where it need not check for negative indices.
 """
 
 from __future__ import annotations
 
-from math import floor, log, pi
+from math import floor, pi
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
+from rose_mpi.uq.kernels.logarithm import natural_log
 
 _TILE = 1024
 _COVERAGE = 0.95
 _SMALLEST_VARIANCE = 1e-8
 
+_SQUARES = _TILE
+_ORIGIN = 2 * _TILE
+_MOMENTS = 3 * _TILE
+
+
+@jit
+def _add_eight(
+    predictions: NDArray[np.floating], member: int, first: int, last: int, moments: NDArray[np.float64]
+) -> None:
+    a, b = predictions[member, first:last], predictions[member + 1, first:last]
+    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
+    e, f = predictions[member + 4, first:last], predictions[member + 5, first:last]
+    g, h = predictions[member + 6, first:last], predictions[member + 7, first:last]
+    for i in range(a.size):
+        total = moments[i]
+        squares = moments[_SQUARES + i]
+        for value in (a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]):
+            difference = np.float64(value) - moments[_ORIGIN + i]
+            total += difference
+            squares += difference * difference
+        moments[i] = total
+        moments[_SQUARES + i] = squares
+
+
+@jit
+def _add_one(values: NDArray[np.floating], moments: NDArray[np.float64]) -> None:
+    for i in range(values.size):
+        difference = np.float64(values[i]) - moments[_ORIGIN + i]
+        moments[i] += difference
+        moments[_SQUARES + i] += difference * difference
+
 
 @jit
 def _sum_differences(
-    predictions: NDArray[np.floating],
-    first: int,
-    last: int,
-    total: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    predictions: NDArray[np.floating], first: int, last: int, moments: NDArray[np.float64]
 ) -> None:
-    """Sum each candidate's differences to its first member, and their squares."""
-    total[:] = 0.0
-    squares[:] = 0.0
+    """Sum each candidate's differences to its first member, and their squares.
+
+    ``moments`` holds the sums, from ``_SQUARES`` on those of the squares, and from ``_ORIGIN`` on the first
+    member's values.
+    """
+    members = predictions.shape[0]
     origin = predictions[0, first:last]
-    for member in range(1, predictions.shape[0]):
-        values = predictions[member, first:last]
-        for i in range(values.size):
-            difference = np.float64(values[i]) - np.float64(origin[i])
-            total[i] += difference
-            squares[i] += difference * difference
+    moments[:_ORIGIN] = 0.0
+    for i in range(origin.size):
+        moments[_ORIGIN + i] = origin[i]
+    in_eights = members - members % 8
+    for member in range(0, in_eights, 8):
+        _add_eight(predictions, member, first, last, moments)
+    for member in range(in_eights, members):
+        _add_one(predictions[member, first:last], moments)
 
 
 @jit
@@ -50,13 +85,13 @@ def predictive_variance(
 ) -> None:
     """Variance over the members, divided by their number (not one less)."""
     members = predictions.shape[0]
-    total = np.empty(_TILE)
-    squares = np.empty(_TILE)
+    moments = np.empty(_MOMENTS)
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
-        _sum_differences(predictions, first, last, total, squares)
-        for i in range(last - first):
-            scores[first + i] = _variance(total[i], squares[i], members)
+        _sum_differences(predictions, first, last, moments)
+        result = scores[first:last]
+        for i in range(result.size):
+            result[i] = _variance(moments[i], moments[_SQUARES + i], members)
 
 
 @jit
@@ -73,40 +108,59 @@ def negative_log_likelihood(
     members in full agreement give a finite score.
     """
     members = predictions.shape[0]
-    total = np.empty(_TILE)
-    squares = np.empty(_TILE)
+    moments = np.empty(_MOMENTS)
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
-        _sum_differences(predictions, first, last, total, squares)
-        for i in range(last - first):
-            variance = max(_variance(total[i], squares[i], members), _SMALLEST_VARIANCE)
-            error = targets[first + i] - np.float64(predictions[0, first + i]) - total[i] / members
-            scores[first + i] = 0.5 * (log(2.0 * pi * variance) + error * error / variance)
+        _sum_differences(predictions, first, last, moments)
+        result = scores[first:last]
+        true_values = targets[first:last]
+        for i in range(result.size):
+            variance = max(_variance(moments[i], moments[_SQUARES + i], members), _SMALLEST_VARIANCE)
+            error = true_values[i] - moments[_ORIGIN + i] - moments[i] / members
+            result[i] = 0.5 * (natural_log(2.0 * pi * variance) + error * error / variance)
 
 
 @jit
-def _keep_extremes(
-    predictions: NDArray[np.floating],
-    first: int,
-    last: int,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+def _keep_four(
+    predictions: NDArray[np.floating], member: int, first: int, last: int, extremes: NDArray[np.floating]
 ) -> None:
-    """Sort each candidate's smallest values into ``low``, from the smallest, its largest into ``high``."""
-    low[:] = np.inf
-    high[:] = -np.inf
-    for member in range(predictions.shape[0]):
-        values = predictions[member, first:last]
+    """Insert four members' values into the three smallest and the three largest."""
+    a, b = predictions[member, first:last], predictions[member + 1, first:last]
+    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
+    for i in range(a.size):
+        low, second_low, third_low = extremes[i], extremes[_TILE + i], extremes[2 * _TILE + i]
+        high, second_high = extremes[3 * _TILE + i], extremes[4 * _TILE + i]
+        third_high = extremes[5 * _TILE + i]
+        for value in (a[i], b[i], c[i], d[i]):
+            passed = max(low, value)
+            low = min(low, value)
+            third_low = min(third_low, max(second_low, passed))
+            second_low = min(second_low, passed)
+            passed = min(high, value)
+            high = max(high, value)
+            third_high = max(third_high, min(second_high, passed))
+            second_high = max(second_high, passed)
+        extremes[i], extremes[_TILE + i], extremes[2 * _TILE + i] = low, second_low, third_low
+        extremes[3 * _TILE + i], extremes[4 * _TILE + i] = high, second_high
+        extremes[5 * _TILE + i] = third_high
+
+
+@jit
+def _keep_one(
+    values: NDArray[np.floating], extremes: NDArray[np.floating], kept: int, passed: NDArray[np.floating]
+) -> None:
+    """Insert one member's values, which ``passed`` carries from one order to the next."""
+    for i in range(values.size):
+        passed[i] = values[i]
+        passed[_TILE + i] = values[i]
+    for order in range(kept):
+        low = extremes[order * _TILE : order * _TILE + values.size]
+        high = extremes[(kept + order) * _TILE : (kept + order) * _TILE + values.size]
         for i in range(values.size):
-            small = np.float64(values[i])
-            large = small
-            for order in range(low.shape[0]):
-                lowest = low[order, i]
-                highest = high[order, i]
-                low[order, i] = min(lowest, small)
-                small = max(lowest, small)
-                high[order, i] = max(highest, large)
-                large = min(highest, large)
+            lowest, small = low[i], passed[i]
+            highest, large = high[i], passed[_TILE + i]
+            low[i], passed[i] = min(lowest, small), max(lowest, small)
+            high[i], passed[_TILE + i] = max(highest, large), min(highest, large)
 
 
 @jit
@@ -116,19 +170,28 @@ def predictive_interval_width(
     """Distance between the members' 2.5 % and 97.5 % quantiles.
 
     Quantiles are interpolated linearly between order statistics (definition 7 of Hyndman and Fan 1996),
-    of which only the extreme ones are needed and kept.
+    of which only the extreme ones are needed and kept: three from either side for up to 80 members.
     """
     members = predictions.shape[0]
     rank = (members - 1) * (1.0 - _COVERAGE) / 2.0
     below = floor(rank)
     weight = rank - below
     above = min(below + 1, members - 1)
-    low = np.empty((above + 1, _TILE))
-    high = np.empty((above + 1, _TILE))
+    kept = max(above + 1, 3)
+    in_fours = members - members % 4 if kept == 3 else 0
+    extremes = np.empty(2 * kept * _TILE, predictions.dtype)
+    passed = np.empty(2 * _TILE, predictions.dtype)
     for first in range(start, stop, _TILE):
         last = min(first + _TILE, stop)
-        _keep_extremes(predictions, first, last, low, high)
+        extremes[: kept * _TILE] = np.inf
+        extremes[kept * _TILE :] = -np.inf
+        for member in range(0, in_fours, 4):
+            _keep_four(predictions, member, first, last, extremes)
+        for member in range(in_fours, members):
+            _keep_one(predictions[member, first:last], extremes, kept, passed)
+        low = extremes[: kept * _TILE].reshape(kept, _TILE)
+        high = extremes[kept * _TILE :].reshape(kept, _TILE)
         for i in range(last - first):
-            outer = high[below, i] - low[below, i]
-            inner = high[above, i] - low[above, i]
+            outer = np.float64(high[below, i]) - np.float64(low[below, i])
+            inner = np.float64(high[above, i]) - np.float64(low[above, i])
             scores[first + i] = outer - weight * (outer - inner)
