@@ -4,29 +4,34 @@ It is started by exec, knows nothing of MPI, and imports the standard library on
 is the parent of whatever its tasks leave behind. When its rank closes the channel between them, or
 dies, it kills every process below it and leaves.
 
-Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout)`` and
-``("kill", token)``; what it sends: ``("exited", …)`` with the fields of
-:class:`rose_mpi.execution.helper_client.Exited`, and ``("crashed", traceback)``.
+Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout)``,
+``("kill", token)`` and, once and first, ``("preload", modules, environment)``; what it sends:
+``("exited", …)`` with the fields of :class:`rose_mpi.execution.helper_client.Exited`, ``("told", warning,
+whether every rank gives it)`` and ``("crashed", traceback)``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import select
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 
 from rose_mpi.execution import processes
 from rose_mpi.execution.capture import Capture
 from rose_mpi.execution.channel import Channel
+from rose_mpi.execution.listening import Listener
 from rose_mpi.execution.running import MARKS, RunningTask, not_started
-from rose_mpi.execution.starting import enter, explain
+from rose_mpi.execution.starting import enter, explain, spawn
+
+TYPE_CHECKING = False  # typing would take as long to import as all the rest
+if TYPE_CHECKING:
+    from rose_mpi.execution.warm import WarmPython
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -35,7 +40,6 @@ LONGEST_LINE = 1 << 20
 _STDERR_KEPT = 4096
 _TICK = 0.05
 _GIVE_UP = GRACE + 10.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Helper:
@@ -58,42 +62,30 @@ class Helper:
         self._ignored = [s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN]
         self._tasks: dict[str, RunningTask] = {}
         self._main_processes: dict[int, RunningTask] = {}
+        self._warm: WarmPython | None = None
         self._offspring = processes.Offspring()
-        self._poller = select.epoll()
-        self._handlers: dict[int, Callable[[], None]] = {}
-        self._wakeup = _wakeup_of_exits()
-        self._listen(channel.descriptor, self._receive)
-        self._listen(self._wakeup, self._reap)
+        self._listener = Listener()
+        self._wakeup = processes.wakeup_of_exits()
+        self._listener.listen(channel.descriptor, self._receive)
+        self._listener.listen(self._wakeup, self._reap)
         self._watch_rank(rank_pid)
 
     def serve(self) -> None:
         """Work until the rank closes the channel or dies."""
         while self._rank_alive and self._channel.open:
-            for descriptor, _ in self._poller.poll(self._patience()):
-                if handler := self._handlers.get(descriptor):
-                    handler()
+            self._listener.wait(self._patience())
             self._enforce_limits()
             self._flush()
 
     def _flush(self) -> None:
         flushed = self._channel.flush()
         if flushed != self._flushed:
-            events = select.EPOLLIN if flushed else select.EPOLLIN | select.EPOLLOUT
-            self._poller.modify(self._channel.descriptor, events)
+            self._listener.wake_for_writing(self._channel.descriptor, not flushed)
             self._flushed = flushed
-
-    def _listen(self, descriptor: int, handler: Callable[[], None]) -> None:
-        self._handlers[descriptor] = handler
-        self._poller.register(descriptor, select.EPOLLIN)
-
-    def _ignore(self, descriptor: int) -> None:
-        """Listen no longer; closing alone would not do while a child in its exec holds a copy."""
-        del self._handlers[descriptor]
-        self._poller.unregister(descriptor)
 
     def _watch_rank(self, pid: int) -> None:
         with suppress(OSError):  # the rank is gone, or the kernel is older than 5.3
-            self._listen(os.pidfd_open(pid), self._rank_died)
+            self._listener.listen(os.pidfd_open(pid), self._rank_died)
         if os.getppid() != pid:
             self._rank_died()
 
@@ -112,6 +104,8 @@ class Helper:
         for kind, *fields in self._channel.receive():
             if kind == "start":
                 self._start(*fields)  # type: ignore[arg-type]
+            elif kind == "preload":
+                self._preload(*fields)  # type: ignore[arg-type]
             elif (task := self._tasks.get(str(fields[0]))) and task.ending_since is None:
                 task.killed = True
                 self._end(task)
@@ -133,15 +127,8 @@ class Helper:
         out, out_end = os.pipe()
         err, err_end = os.pipe()
         try:
-            pid = os.posix_spawn(
-                argv[0],
-                argv,
-                variables,
-                file_actions=((os.POSIX_SPAWN_DUP2, out_end, 1), (os.POSIX_SPAWN_DUP2, err_end, 2)),
-                setsid=True,
-                setsigmask=(),
-                setsigdef=self._ignored,
-            )
+            pid = self._warm and self._warm.start(argv, variables, cwd, out_end, err_end)
+            pid = pid or spawn(argv, variables, out_end, err_end, self._ignored)
         except (OSError, ValueError) as reason:
             os.close(out)
             os.close(err)
@@ -154,17 +141,45 @@ class Helper:
         task = RunningTask(token, pid, variables, *captures, timeout)
         self._tasks[token] = self._main_processes[pid] = task
         for capture in captures:
-            self._listen_to(capture)
+            self._listener.capture(capture)
 
-    def _listen_to(self, capture: Capture) -> None:
-        descriptor = capture.pipe
+    # the preloaded Python
 
-        def read() -> None:
-            if capture.read() == 0:
-                self._ignore(descriptor)
-                capture.end_reading()
+    def _preload(self, modules: tuple[str, ...], environment: dict[str, str]) -> None:
+        from rose_mpi.execution.warm import WarmPython  # noqa: PLC0415  (imports socket)
 
-        self._listen(descriptor, read)
+        try:
+            warm = WarmPython(modules, {**self._environment, **environment}, self._ignored, self._tell)
+        except (OSError, ValueError) as error:
+            self._tell(f"warm Python is off: {error}", True)
+            return
+        self._warm = warm
+        self._listener.listen(warm.descriptor, self._receive_warm)
+        self._listener.capture(warm.output)
+
+    def _tell(self, warning: str, everywhere: bool) -> None:
+        self._channel.send(("told", warning, everywhere))
+
+    def _receive_warm(self) -> None:
+        assert self._warm
+        for ended in self._warm.receive():
+            self._ended(*ended)
+        if not self._warm.open:
+            self._listener.ignore(self._warm.descriptor)
+        self._settle()
+
+    def _lose_warm(self, warm: WarmPython, status: int) -> None:
+        """Go on without it, since it has ended; its running forks are children of this process now."""
+        for ended in warm.receive():
+            self._ended(*ended)
+        self._listener.ignore(warm.descriptor)
+        self._listener.close(warm.output)
+        if obituary := warm.close(status):
+            self._tell(obituary, False)
+        for pid in [pid for pid in self._main_processes if not processes.is_child(pid)]:
+            task = self._main_processes.pop(pid)
+            task.lost = True
+            self._finish(task)
 
     # ends of tasks
 
@@ -180,13 +195,18 @@ class Helper:
                 break
             if pid == 0:
                 break
-            if task := self._main_processes.pop(pid, None):
-                task.reaped(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+            if self._warm and pid == self._warm.pid:
+                self._lose_warm(self._warm, status)
+            self._ended(pid, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
         self._settle()
+
+    def _ended(self, pid: int, status: int, cpu_seconds: float, max_rss: int) -> None:
+        if task := self._main_processes.pop(pid, None):
+            task.reaped(status, cpu_seconds, max_rss)
 
     def _settle(self) -> None:
         """Finish the tasks that are over, and kill what belongs to none that runs."""
-        strays = {pid: self._owners(pid) for pid in self._offspring.pids() if pid not in self._main_processes}
+        strays = {pid: self._owners(pid) for pid in self._offspring.pids() if self._is_stray(pid)}
         for task in tuple(self._tasks.values()):
             waits = task.ending_since is not None and [task] in strays.values()
             if task.status is not None and not waits:
@@ -195,6 +215,9 @@ class Helper:
         lost = [pid for pid, owners in strays.items() if not any(task in running for task in owners)]
         if lost:
             processes.kill_all(lambda: processes.with_descendants(lost))
+
+    def _is_stray(self, pid: int) -> bool:
+        return pid not in self._main_processes and not (self._warm and pid == self._warm.pid)
 
     def _owners(self, stray: int) -> list[RunningTask]:
         """Tasks that may have left a process behind: several if it hides where it comes from."""
@@ -209,10 +232,8 @@ class Helper:
 
     def _finish(self, task: RunningTask) -> None:
         del self._tasks[task.token]
-        for capture in (task.stdout, task.stderr):
-            if not capture.ended:
-                self._ignore(capture.pipe)
-            capture.close()
+        self._listener.close(task.stdout)
+        self._listener.close(task.stderr)
         self._channel.send(task.exited())
 
     def _enforce_limits(self) -> None:
@@ -243,29 +264,11 @@ class Helper:
 
     def _tree(self, task: RunningTask) -> Iterator[int]:
         """Yield all processes of a task, parents before children."""
-        return processes.with_descendants(
-            pid
-            for pid in self._offspring.pids()
-            if self._main_processes.get(pid) is task
-            or (pid not in self._main_processes and self._owners(pid) == [task])
+        main = [task.pid] if task.status is None else []
+        strays = (
+            pid for pid in self._offspring.pids() if self._is_stray(pid) and self._owners(pid) == [task]
         )
-
-
-def _wakeup_of_exits() -> int:
-    """A descriptor that can be read when a child has ended."""
-    wakeup, trigger = os.pipe()
-    os.set_blocking(wakeup, False)
-    os.set_blocking(trigger, False)
-    signal.set_wakeup_fd(trigger, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    return wakeup
-
-
-def _become_subreaper() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(number)}")
+        return processes.with_descendants(chain(main, strays))
 
 
 def main() -> None:
@@ -275,7 +278,7 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        _become_subreaper()
+        processes.become_subreaper()
         if cores:
             os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
         Helper(channel, int(rank_pid)).serve()

@@ -95,6 +95,25 @@ class Exited:
     line_too_long: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """A preloaded Python for tasks.
+
+    Attributes
+    ----------
+    modules:
+        What it imports.
+    environment:
+        Variables beyond those of the rank that tasks usually have.
+    speaks_for_all:
+        Whether this rank tells what is the same on every rank.
+    """
+
+    modules: tuple[str, ...]
+    environment: dict[str, str]
+    speaks_for_all: bool
+
+
 class Helper:
     """The helper process of this rank; to be used from one thread.
 
@@ -104,6 +123,8 @@ class Helper:
         The run's identifier (``ROSE_RUN`` of every task).
     cpus:
         Cores that tasks may use; empty: all that the rank may.
+    warm:
+        A Python to keep ready; ``None``: none.
 
     Raises
     ------
@@ -111,12 +132,13 @@ class Helper:
         If the process cannot be started.
     """
 
-    def __init__(self, run: str, cpus: frozenset[int]) -> None:
+    def __init__(self, run: str, cpus: frozenset[int], warm: WarmStart | None = None) -> None:
         self._socket, theirs = socket.socketpair()
         self._unpacker = Unpacker()
         self._run = run
         self._running: set[str] = set()
         self._crash = ""
+        self._speaks_for_all = warm is not None and warm.speaks_for_all
         cores = ",".join(str(core) for core in sorted(cpus))
         try:
             self._process = subprocess.Popen(
@@ -134,6 +156,8 @@ class Helper:
             raise HelperError(f"cannot start the helper process: {error}") from error
         finally:
             theirs.close()
+        if warm:
+            self._send(("preload", warm.modules, warm.environment))
 
     @property
     def pid(self) -> int:
@@ -201,10 +225,12 @@ class Helper:
             for kind, *fields in self._unpacker.feed(data):
                 if kind == "crashed":
                     self._crash = str(fields[0])
-                    continue
-                exited = Exited(*fields)  # type: ignore[arg-type]
-                self._running.discard(exited.token)
-                ended.append(exited)
+                elif kind == "told":
+                    self._warn(*fields)  # type: ignore[arg-type]
+                else:
+                    exited = Exited(*fields)  # type: ignore[arg-type]
+                    self._running.discard(exited.token)
+                    ended.append(exited)
 
     def close(self) -> None:
         """End every process and the helper itself; waits for that, but not without bound."""
@@ -219,6 +245,10 @@ class Helper:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             logger.warning("helper process %d still waits for tasks that cannot be killed", self.pid)
+
+    def _warn(self, warning: str, everywhere: bool) -> None:
+        level = logging.WARNING if self._speaks_for_all or not everywhere else logging.INFO
+        logger.log(level, "%s", warning)
 
     def _wait_for_tasks(self, seconds: float) -> None:
         until = time.monotonic() + seconds

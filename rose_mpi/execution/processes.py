@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -10,6 +11,25 @@ from collections.abc import Callable, Iterable, Iterator
 
 Children = dict[int, list[int]]
 _ROUNDS = 20
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> None:
+    """Be the parent of all orphans among this process's descendants."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl(PR_SET_CHILD_SUBREAPER): {os.strerror(number)}")
+
+
+def wakeup_of_exits() -> int:
+    """A descriptor that can be read when a child has ended."""
+    wakeup, trigger = os.pipe()
+    os.set_blocking(wakeup, False)
+    os.set_blocking(trigger, False)
+    signal.set_wakeup_fd(trigger, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wakeup
 
 
 def name_of_signal(number: int) -> str:
@@ -40,6 +60,15 @@ def with_descendants(roots: Iterable[int]) -> Iterator[int]:
         offspring = children.get(below.pop(), [])
         yield from offspring
         below += offspring
+
+
+def is_child(pid: int) -> bool:
+    """Whether a process is a child of this one, alive or not yet waited for."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def session_of(pid: int) -> int:

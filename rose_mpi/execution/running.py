@@ -12,6 +12,8 @@ from rose_mpi.execution.capture import Capture
 MARKS = ("ROSE_RUN", "ROSE_TASK", "ROSE_ATTEMPT")
 """Variables by which a process that a task left behind is recognised."""
 _TAIL_LINES = 20
+_LOST = "how it ended is not known: the preloaded Python ended at the same moment"
+_UNKILLABLE = "process {} cannot be killed; it may wait for a file system that hangs"
 
 
 class RunningTask:
@@ -27,6 +29,8 @@ class RunningTask:
         Processes that got SIGTERM.
     status:
         Of the main process, as ``waitpid`` gives it; ``None`` while it runs.
+    lost:
+        Whether its main process has ended, but nobody knows how.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class RunningTask:
         self.timed_out = False
         self.killed = False
         self.status: int | None = None
+        self.lost = False
         self._marks = {os.fsencode(name): os.fsencode(environment.get(name, "")) for name in MARKS}
         self._started = time.time()
         self._finished = 0.0
@@ -70,7 +75,7 @@ class RunningTask:
         exit_code, signal_name, error = None, "", ""
         if self.status is None:
             self._finished = time.time()
-            error = f"process {self.pid} cannot be killed; it may wait for a file system that hangs"
+            error = _LOST if self.lost else _UNKILLABLE.format(self.pid)
         elif os.WIFSIGNALED(self.status):
             signal_name = processes.name_of_signal(os.WTERMSIG(self.status))
         else:

@@ -1,11 +1,27 @@
-"""The folder a program starts in, and why it could not be started, in words that say what to do about it."""
+"""Starts programs, and says why one could not be started, in words that say what to do about it."""
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Collection, Mapping
 
 _LONGEST_WORD = 131_071
+
+
+def spawn(
+    argv: tuple[str, ...], variables: Mapping[str, str], stdout: int, stderr: int, ignored: Collection[int]
+) -> int:
+    """Start a program in a session of its own; signals that are ignored here get their default action."""
+    return os.posix_spawn(
+        argv[0],
+        argv,
+        variables,
+        file_actions=((os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)),
+        setsid=True,
+        setsigmask=(),
+        setsigdef=ignored,
+    )
 
 
 def explain(error: OSError | ValueError, argv: tuple[str, ...], cwd: str) -> str:

@@ -5,17 +5,17 @@ import select
 import time
 from pathlib import Path
 
-from rose_mpi.execution.helper_client import Exited, Helper, Spawn
+from rose_mpi.execution.helper_client import Exited, Helper, Spawn, WarmStart
 from rose_mpi.tasks import Expects, Function, Task, TaskCall, TaskId
 
 
 class Runner:
     """A helper process, and what a test needs around it."""
 
-    def __init__(self, folder: Path, run: str) -> None:
+    def __init__(self, folder: Path, run: str, warm: WarmStart | None = None) -> None:
         self.folder = folder
         self.run = run
-        self.helper = Helper(run, frozenset())
+        self.helper = Helper(run, frozenset(), warm)
 
     def spawn(self, token: str, *argv: str, timeout: float | None = None, **environment: str) -> Spawn:
         return Spawn(
