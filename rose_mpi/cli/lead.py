@@ -101,6 +101,7 @@ def _plan(config: RunConfig) -> RunPlan:
         ranks_per_learner=config.ranks_per_learner,
         dedicated_coordinator=config.dedicated_coordinator,
         tasks_per_rank=config.tasks_per_rank,
+        preload=config.preload,
         text=config.text,
         metrics=tuple(sorted({wanted.metric for wanted in scored if wanted})),
     )

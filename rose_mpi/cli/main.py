@@ -30,6 +30,8 @@ class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` first where the first word is neither a command nor an option of this group."""
         own_options = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        if "--version" not in args:
+            own_options -= {"-v", "--verbose"}
         if args and args[0] not in {*self.commands, *own_options}:
             self._refuse_misspelt_command(args[0], ctx)
             args = ["run", *args]
@@ -54,13 +56,28 @@ _overrides = click.option(
 )
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="rose-mpi")
-def _commands() -> None:
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
+@click.option("--version", is_flag=True, help="Show the version, with -v also MPI, ranks, cores and GPUs.")
+@click.option("-v", "--verbose", is_flag=True, help="With --version: show more.")
+@click.pass_context
+def _commands(context: click.Context, version: bool, verbose: bool) -> None:
     """Run learning loops on MPI.
 
     `mpirun -n 16 rose-mpi CONFIG` is short for `mpirun -n 16 rose-mpi run CONFIG`.
     """
+    if version and verbose:
+        from rose_mpi.cli.version import print_environment  # noqa: PLC0415
+
+        context.exit(print_environment())
+    if version:
+        click.echo(f"rose-mpi, version {__version__}")
+        context.exit()
+    if context.invoked_subcommand is None:
+        raise click.UsageError("Missing command.", ctx=context)
 
 
 @_commands.command()

@@ -105,6 +105,21 @@ def test_help_is_light(arguments):
     assert not HEAVY & loaded
 
 
+def test_the_version_tells_more_when_asked():
+    answer = rose_mpi("--version", "-v")
+    assert answer.returncode == 0, answer.stderr
+    first, library, ranks, place = answer.stdout.strip().splitlines()
+    assert first.startswith(f"rose-mpi {__version__}, Python ")
+    assert "MPI" in library
+    assert ranks == "1 rank on 1 host"
+    assert "cores " in place
+
+
+def test_verbose_in_front_of_a_configuration_is_an_option_of_run():
+    answer = rose_mpi("-v", "nowhere.toml")
+    assert (answer.returncode, "there is no file 'nowhere.toml'" in answer.stderr) == (2, True)
+
+
 def test_version():
     assert rose_mpi("--version").stdout.strip().endswith(__version__)
 
