@@ -47,9 +47,14 @@ PREDICTIVE_ENTROPY: Final = "predictive_entropy"
 MUTUAL_INFORMATION: Final = "mutual_information"
 VARIATION_RATIO: Final = "variation_ratio"
 MARGIN: Final = "margin"
+LEAST_CONFIDENCE: Final = "least_confidence"
+VOTE_ENTROPY: Final = "vote_entropy"
+AVERAGE_KL: Final = "average_kl"
 PREDICTIVE_VARIANCE: Final = "predictive_variance"
+PREDICTIVE_STD: Final = "predictive_std"
 PREDICTIVE_INTERVAL_WIDTH: Final = "predictive_interval_width"
 NEGATIVE_LOG_LIKELIHOOD: Final = "negative_log_likelihood"
+CRPS: Final = "crps"
 
 _HIGHER_IS_BETTER = (
     QUERY_EFFICIENCY,
@@ -86,9 +91,14 @@ _LOWER_IS_BETTER = (
     PREDICTIVE_ENTROPY,
     MUTUAL_INFORMATION,
     VARIATION_RATIO,
+    LEAST_CONFIDENCE,
+    VOTE_ENTROPY,
+    AVERAGE_KL,
     PREDICTIVE_VARIANCE,
+    PREDICTIVE_STD,
     PREDICTIVE_INTERVAL_WIDTH,
     NEGATIVE_LOG_LIKELIHOOD,
+    CRPS,
 )
 
 STANDARD_OPERATORS: Final[dict[str, str]] = {
@@ -165,9 +175,14 @@ class LearningMetrics(StrEnum):
     MUTUAL_INFORMATION = auto()
     VARIATION_RATIO = auto()
     MARGIN = auto()
+    LEAST_CONFIDENCE = auto()
+    VOTE_ENTROPY = auto()
+    AVERAGE_KL = auto()
     PREDICTIVE_VARIANCE = auto()
+    PREDICTIVE_STD = auto()
     PREDICTIVE_INTERVAL_WIDTH = auto()
     NEGATIVE_LOG_LIKELIHOOD = auto()
+    CRPS = auto()
 
     LESS_THAN_THRESHOLD = "<"
     GREATER_THAN_THRESHOLD = ">"

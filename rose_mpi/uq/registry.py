@@ -9,13 +9,18 @@ from typing import Any, Final, TypeVar
 
 from rose_mpi.errors import UsageError
 from rose_mpi.metrics import (
+    AVERAGE_KL,
+    CRPS,
+    LEAST_CONFIDENCE,
     MARGIN,
     MUTUAL_INFORMATION,
     NEGATIVE_LOG_LIKELIHOOD,
     PREDICTIVE_ENTROPY,
     PREDICTIVE_INTERVAL_WIDTH,
+    PREDICTIVE_STD,
     PREDICTIVE_VARIANCE,
     VARIATION_RATIO,
+    VOTE_ENTROPY,
 )
 from rose_mpi.nearest import suggested
 
@@ -61,9 +66,14 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
         Metric(MUTUAL_INFORMATION, (CLASSIFICATION,)),
         Metric(VARIATION_RATIO, (CLASSIFICATION,)),
         Metric(MARGIN, (CLASSIFICATION,), minimise=True),
+        Metric(LEAST_CONFIDENCE, (CLASSIFICATION,)),
+        Metric(VOTE_ENTROPY, (CLASSIFICATION,)),
+        Metric(AVERAGE_KL, (CLASSIFICATION,)),
         Metric(PREDICTIVE_VARIANCE, (REGRESSION,)),
+        Metric(PREDICTIVE_STD, (REGRESSION,)),
         Metric(PREDICTIVE_INTERVAL_WIDTH, (REGRESSION,)),
         Metric(NEGATIVE_LOG_LIKELIHOOD, TASK_TYPES, needs_targets=True),
+        Metric(CRPS, (REGRESSION,), needs_targets=True),
         Metric(RANDOM, TASK_TYPES),
     )
 )

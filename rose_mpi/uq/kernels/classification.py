@@ -115,6 +115,13 @@ def mutual_information(
             scores[first + i] = max(information, 0.0)
 
 
+average_kl = mutual_information
+"""Mean Kullback-Leibler divergence of the members from their mean, in nats: E_m KL(p || E_m p).
+
+McCallum and Nigam (1998); it equals the mutual information, since ``E_m sum p log E_m p = -H(E_m p)``.
+"""
+
+
 @jit
 def _add_votes(rows: NDArray[np.floating], votes: NDArray[np.int32]) -> None:
     """Count one member's votes. Choices are made without branches, which could not be foretold."""
@@ -129,6 +136,18 @@ def _add_votes(rows: NDArray[np.floating], votes: NDArray[np.int32]) -> None:
 
 
 @jit
+def _count_votes(
+    predictions: NDArray[np.floating], first: int, last: int, space: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The members' votes for each class, ``[last - first, classes]``, in ``space``."""
+    votes = space[: last - first]
+    votes[:] = 0
+    for member in range(predictions.shape[0]):
+        _add_votes(predictions[member, first:last], votes)
+    return votes
+
+
+@jit
 def variation_ratio(
     predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
 ) -> None:
@@ -138,17 +157,55 @@ def variation_ratio(
     """
     members, _, classes = predictions.shape
     tile = _tile_size(classes)
-    votes = np.empty((tile, classes), np.int32)
+    space = np.empty((tile, classes), np.int32)
     for first in range(start, stop, tile):
-        last = min(first + tile, stop)
-        votes[:] = 0
-        for member in range(members):
-            _add_votes(predictions[member, first:last], votes)
-        for i in range(last - first):
+        votes = _count_votes(predictions, first, min(first + tile, stop), space)
+        for i in range(votes.shape[0]):
             most = 0
             for k in range(votes.shape[1]):
                 most = max(most, votes[i, k])
             scores[first + i] = 1.0 - most / members
+
+
+@jit
+def vote_entropy(
+    predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
+) -> None:
+    """Entropy of the shares of votes, in nats: ``-sum_k V_k/M log V_k/M`` (Dagan and Engelson 1995).
+
+    A member votes for its most probable class, the first of equals.
+    """
+    members, _, classes = predictions.shape
+    tile = _tile_size(classes)
+    space = np.empty((tile, classes), np.int32)
+    terms = np.empty(members + 1)
+    for count in range(members + 1):
+        terms[count] = x_log_x(count / members)
+    for first in range(start, stop, tile):
+        votes = _count_votes(predictions, first, min(first + tile, stop), space)
+        for i in range(votes.shape[0]):
+            entropy = 0.0
+            for k in range(votes.shape[1]):
+                entropy -= terms[votes[i, k]]
+            scores[first + i] = max(entropy, 0.0)
+
+
+@jit
+def least_confidence(
+    predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
+) -> None:
+    """What the mean probability of the best class lacks to 1 (Lewis and Gale 1994)."""
+    members, _, classes = predictions.shape
+    tile = _tile_size(classes)
+    space = np.empty(tile * classes)
+    for first in range(start, stop, tile):
+        last = min(first + tile, stop)
+        total = _sum_members(predictions, first, last, space)
+        for i in range(total.shape[0]):
+            best = 0.0
+            for k in range(total.shape[1]):
+                best = max(best, total[i, k])
+            scores[first + i] = 1.0 - best / members
 
 
 @jit

@@ -18,7 +18,7 @@ from rose_mpi.uq.kernels.jit import jit
 _LOG_2 = 0.6931471805599453
 _ONE = 0x3FF0000000000000
 _ROOT_HALF = 0x3FE6A09E667F3BCD
-_EXPONENT = -(1 << 52)
+_MANTISSA = (1 << 52) - 1
 _TWO_52 = 0x4330000000000000
 
 
@@ -43,19 +43,19 @@ def natural_log(x: float) -> float:
     bits = np.float64(x).view(np.int64)
     shifted = bits + (_ONE - _ROOT_HALF)
     exponent = np.int64((shifted >> 52) | _TWO_52).view(np.float64) - (2.0**52 + 1023.0)
-    m = np.int64(bits - (shifted & _EXPONENT) + _ONE).view(np.float64)
+    m = np.int64((shifted & _MANTISSA) + _ROOT_HALF).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     z = s * s
-    series = _fused(1.0 / 19.0, z, 1.0 / 17.0)
-    series = _fused(series, z, 1.0 / 15.0)
-    series = _fused(series, z, 1.0 / 13.0)
-    series = _fused(series, z, 1.0 / 11.0)
-    series = _fused(series, z, 1.0 / 9.0)
-    series = _fused(series, z, 1.0 / 7.0)
-    series = _fused(series, z, 1.0 / 5.0)
-    series = _fused(series, z, 1.0 / 3.0)
-    series = _fused(series, z, 1.0)
-    return _fused(exponent, _LOG_2, 2.0 * s * series)
+    series = _fused(2.0 / 19.0, z, 2.0 / 17.0)
+    series = _fused(series, z, 2.0 / 15.0)
+    series = _fused(series, z, 2.0 / 13.0)
+    series = _fused(series, z, 2.0 / 11.0)
+    series = _fused(series, z, 2.0 / 9.0)
+    series = _fused(series, z, 2.0 / 7.0)
+    series = _fused(series, z, 2.0 / 5.0)
+    series = _fused(series, z, 2.0 / 3.0)
+    series = _fused(series, z, 2.0)
+    return _fused(exponent, _LOG_2, s * series)
 
 
 @jit

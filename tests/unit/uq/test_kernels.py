@@ -7,9 +7,12 @@ import pytest
 import scipy.special
 import scipy.stats
 
+from rose_mpi.errors import ScoreError
 from rose_mpi.uq.evaluate import CHUNK, evaluate
+from rose_mpi.uq.kernels.logarithm import natural_log
 from rose_mpi.uq.registry import CLASSIFICATION, METRICS, RANDOM, REGRESSION
 from rose_mpi.uq.scorer import UQScorer
+from rose_mpi.uq.validation import PredictionError
 
 
 def mode_share(predictions):
@@ -21,15 +24,33 @@ def two_best(predictions):
     return np.sort(predictions.mean(axis=0), axis=1)[:, :-3:-1]
 
 
+def vote_shares(predictions):
+    votes = predictions.argmax(axis=2)
+    return np.array([np.bincount(v, minlength=predictions.shape[2]) for v in votes.T]) / len(votes)
+
+
+def distances(predictions, targets):
+    """Mean distances of the members to the target and to each other."""
+    between = np.mean([np.abs(predictions - member).mean(axis=0) for member in predictions], axis=0)
+    return np.abs(predictions - targets).mean(axis=0), between
+
+
 REFERENCES = {
     ("predictive_entropy", CLASSIFICATION): lambda p, y: scipy.special.entr(p.mean(axis=0)).sum(axis=1),
     ("mutual_information", CLASSIFICATION): lambda p, y: (
         scipy.special.entr(p.mean(axis=0)).sum(axis=1) - scipy.special.entr(p).sum(axis=2).mean(axis=0)
     ),
     ("variation_ratio", CLASSIFICATION): lambda p, y: 1 - mode_share(p),
+    ("least_confidence", CLASSIFICATION): lambda p, y: 1 - p.mean(axis=0).max(axis=1),
+    ("vote_entropy", CLASSIFICATION): lambda p, y: scipy.stats.entropy(vote_shares(p), axis=1),
+    ("average_kl", CLASSIFICATION): lambda p, y: (
+        scipy.special.rel_entr(p, p.mean(axis=0)).sum(axis=2).mean(axis=0)
+    ),
     ("margin", CLASSIFICATION): lambda p, y: two_best(p)[:, 0] - two_best(p)[:, 1],
     ("negative_log_likelihood", CLASSIFICATION): lambda p, y: -np.log(p.mean(axis=0)[np.arange(len(y)), y]),
     ("predictive_variance", REGRESSION): lambda p, y: p.var(axis=0),
+    ("predictive_std", REGRESSION): lambda p, y: scipy.stats.tstd(p, axis=0, ddof=0),
+    ("crps", REGRESSION): lambda p, y: distances(p, y)[0] - distances(p, y)[1] / 2,
     ("predictive_interval_width", REGRESSION): lambda p, y: np.diff(
         np.percentile(p, [2.5, 97.5], axis=0), axis=0
     )[0],
@@ -53,7 +74,7 @@ def ensemble(task_type, dtype, members=7, candidates=1300, classes=5, seed=0):
     return rng.normal(3.0, 2.0, (members, candidates)).astype(dtype), rng.normal(size=candidates)
 
 
-@pytest.mark.parametrize("members", [2, 7, 64, 100])
+@pytest.mark.parametrize("members", [2, 7, 64, 82, 100])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "task_type"), REFERENCES)
 def test_equals_the_formula(name, task_type, dtype, members):
@@ -68,7 +89,9 @@ def test_every_built_in_metric_has_a_reference():
 
 
 @pytest.mark.parametrize("classes", [1, 2, 5000])
-@pytest.mark.parametrize("name", ["predictive_entropy", "mutual_information", "variation_ratio", "margin"])
+@pytest.mark.parametrize(
+    "name", [name for name, task_type in REFERENCES if task_type == CLASSIFICATION and name[:3] != "neg"]
+)
 def test_any_number_of_classes(name, classes):
     predictions, targets = ensemble(CLASSIFICATION, np.float64, 3, 40, classes)
     if classes == 1:
@@ -104,6 +127,9 @@ CERTAIN_AND_SPLIT = np.array([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]
         ("mutual_information", [0.0, np.log(2)]),
         ("variation_ratio", [0.0, 0.5]),
         ("margin", [1.0, 0.0]),
+        ("least_confidence", [0.0, 0.5]),
+        ("vote_entropy", [0.0, np.log(2)]),
+        ("average_kl", [0.0, np.log(2)]),
     ],
 )
 def test_probabilities_of_exactly_zero_and_one(name, expected):
@@ -119,9 +145,12 @@ def test_one_member_alone_is_certain():
     predictions, targets = ensemble(REGRESSION, np.float64, members=1, candidates=1)
     assert score("predictive_variance", REGRESSION, predictions) == [0.0]
     assert score("predictive_interval_width", REGRESSION, predictions) == [0.0]
+    assert score("predictive_std", REGRESSION, predictions) == [0.0]
+    assert score("crps", REGRESSION, predictions, targets) == abs(predictions[0, 0] - targets[0])
     assert np.isfinite(score("negative_log_likelihood", REGRESSION, predictions, targets)).all()
     predictions, _ = ensemble(CLASSIFICATION, np.float64, members=1, candidates=1)
     assert score("mutual_information", CLASSIFICATION, predictions) == [0.0]
+    assert score("vote_entropy", CLASSIFICATION, predictions) == [0.0]
     assert score("variation_ratio", CLASSIFICATION, predictions) == [0.0]
 
 
@@ -130,6 +159,41 @@ def test_members_in_full_agreement_have_no_variance(dtype):
     predictions = np.full((9, 3), 0.1, dtype)
     assert (score("predictive_variance", REGRESSION, predictions) == 0.0).all()
     assert (score("predictive_interval_width", REGRESSION, predictions) == 0.0).all()
+    np.testing.assert_allclose(
+        score("crps", REGRESSION, predictions, np.full(3, 1.1)), 1.1 - float(dtype(0.1)), rtol=1e-15
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_predictions_that_are_not_finite_are_told(name, task_type, value):
+    predictions, targets = ensemble(task_type, np.float32, candidates=20)
+    predictions[3, 11] = value
+    with pytest.raises(PredictionError, match=f"prediction 3, candidate 11: the value.* is {value}"):
+        UQScorer(task_type).score(name, predictions, targets)
+
+
+def test_scores_beyond_the_largest_number_are_told():
+    predictions = np.array([[1.0, 1e200], [1.0, -1e200], [1.0, 1e200]])
+    with pytest.raises(ScoreError, match="'predictive_variance' gives candidate 1 the score NaN"):
+        score("predictive_variance", REGRESSION, predictions)
+
+
+@pytest.mark.parametrize("spread", [1e-6, 1.0, 700.0])
+def test_logarithm(spread):
+    """To 2 units in the last place, near 1 and far from it."""
+    numbers = np.exp(np.random.default_rng(4).uniform(-spread, spread, 5000))
+    values = np.array([natural_log(number) for number in numbers])
+    np.testing.assert_allclose(values, np.log(numbers), rtol=4.5e-16)
+
+
+def test_crps_is_the_area_between_the_distribution_functions():
+    """``integral of (F(x) - [x >= y])**2``, a sum over the steps of the members' distribution F."""
+    predictions, targets = ensemble(REGRESSION, np.float64, members=9, candidates=30)
+    steps = np.sort(np.vstack((predictions, targets)), axis=0)
+    shares = (predictions[:, None] <= steps[:-1]).mean(axis=0)
+    expected = ((shares - (targets <= steps[:-1])) ** 2 * np.diff(steps, axis=0)).sum(axis=0)
+    np.testing.assert_allclose(score("crps", REGRESSION, predictions, targets), expected, rtol=1e-12)
 
 
 def test_variance_holds_at_a_large_offset():

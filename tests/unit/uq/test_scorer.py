@@ -64,6 +64,7 @@ def test_default_metric(task_type, metric, probabilities):
 def test_compute_uncertainty_gives_every_metric_that_fits(probabilities):
     scorer = UQScorer("classification")
     names = {"predictive_entropy", "mutual_information", "variation_ratio", "margin", "random"}
+    names |= {"least_confidence", "vote_entropy", "average_kl"}
     assert scorer.compute_uncertainty(probabilities).keys() == names
     with_targets = scorer.compute_uncertainty(probabilities, np.zeros(30, int))
     assert with_targets.keys() == names | {"negative_log_likelihood"}

@@ -30,6 +30,25 @@ def test_top_k_is_a_stable_sort(scores, k, minimise):
     assert chosen.indices.dtype == np.int64
 
 
+@pytest.mark.parametrize("minimise", [False, True])
+@pytest.mark.parametrize("period", [1, 7, 13, 5000])
+def test_top_k_of_many(period, minimise):
+    """Scores that repeat, so that a regular sample sees only some of them, and many are equal."""
+    scores = np.random.default_rng(5).normal(size=period)[np.arange(50_000) % period]
+    for k in (1, 10, 1000, 6249, 6250, 49_999, 60_000):
+        chosen = top_k(scores, k, minimise=minimise)
+        assert chosen.indices.tolist() == sorted_best(scores, k, minimise)
+
+
+def test_top_k_where_the_sample_misleads():
+    """Every candidate of the sample is far better, or far worse, than the others."""
+    scores = np.random.default_rng(6).random(50_000)
+    scores[::13] += 10.0
+    for minimise in (False, True):
+        chosen = top_k(scores, 5000, minimise=minimise)
+        assert chosen.indices.tolist() == sorted_best(scores, 5000, minimise)
+
+
 @given(SCORES, st.integers(0, 80), st.booleans(), st.lists(st.integers(0, 60), max_size=5))
 def test_merge_of_parts_is_top_k_of_the_whole(scores, k, minimise, cuts):
     bounds = [0, *sorted(min(cut, len(scores)) for cut in cuts), len(scores)]
