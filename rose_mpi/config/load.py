@@ -66,6 +66,7 @@ def load_config(
         ranks_per_learner=config.engine.ranks_per_learner,
         dedicated_coordinator=config.engine.coordinator == "dedicated",
         tasks_per_rank=config.engine.tasks_per_rank,
+        preload=config.engine.preloaded,
         walltime=config.run.walltime,
         learners=learners,
         text=_with_overrides(text, overrides, output, max_iterations),

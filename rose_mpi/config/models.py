@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rose_mpi.config.values import (
     Arguments,
@@ -17,6 +17,7 @@ from rose_mpi.config.values import (
     Expressions,
     Finite,
     Iterations,
+    Modules,
     Name,
     Names,
     NoGpu,
@@ -146,6 +147,19 @@ class EngineTable(Table):
     ranks_per_learner: RanksPerLearner = None
     coordinator: Literal["auto", "dedicated"] = "auto"
     tasks_per_rank: Count = 1
+    warm_python: bool = False
+    preload: Modules = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _preload_is_of_use(self) -> EngineTable:
+        if self.preload and not self.warm_python:
+            raise ValueError("preload has no effect without warm_python = true")
+        return self
+
+    @property
+    def preloaded(self) -> tuple[str, ...] | None:
+        """Modules for a Python that is kept ready; ``None``: none is."""
+        return tuple(self.preload) if self.warm_python else None
 
 
 class ConfigTable(Table):

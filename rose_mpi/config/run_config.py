@@ -29,6 +29,8 @@ class RunConfig:
         Whether rank 0 takes no tasks however few ranks there are.
     tasks_per_rank:
         Tasks that a worker runs at a time.
+    preload:
+        Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     walltime:
         Seconds after which the run stops by itself; ``None``: never.
     text:
@@ -43,6 +45,7 @@ class RunConfig:
     ranks_per_learner: int | None
     dedicated_coordinator: bool
     tasks_per_rank: int
+    preload: tuple[str, ...] | None
     walltime: float | None
     learners: tuple[LearnerSpec, ...]
     text: str

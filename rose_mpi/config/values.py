@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from datetime import date, time
@@ -121,6 +122,12 @@ def _reference(value: str) -> str:
     return value
 
 
+def _module(value: str) -> str:
+    if not all(part.isidentifier() and not keyword.iskeyword(part) for part in value.split(".")):
+        raise ValueError(f"{value!r} is no name of a module, such as 'numpy' or 'sklearn.ensemble'")
+    return value
+
+
 def _iteration(value: str) -> str:
     if not re.fullmatch(r"-1|0|[1-9]\d{0,17}", value, re.ASCII):
         raise ValueError(f"{value!r} is no iteration: 0, 1, 2, … or -1 for all others")
@@ -137,6 +144,7 @@ def _no_repetition(value: list[str]) -> list[str]:
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, AfterValidator(checked_name)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_no_repetition)]
+Modules = Annotated[list[Annotated[str, AfterValidator(_module)]], AfterValidator(_no_repetition)]
 Environment = dict[Annotated[str, AfterValidator(_variable)], Annotated[str, AfterValidator(_without_nul)]]
 Arguments = dict[Text, Annotated[Any, PlainValidator(_argument)]]
 Expressions = dict[Text, Annotated[str, PlainValidator(_expression)]]

@@ -25,6 +25,8 @@ class RunContext:
         Cores that the rank's tasks may use.
     environment:
         Variables from the configuration, for all tasks.
+    preload:
+        Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     """
 
     run: str
@@ -34,3 +36,4 @@ class RunContext:
     host: str
     cpus: frozenset[int]
     environment: Mapping[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] | None = None

@@ -45,6 +45,16 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
+def usual_environment(context: RunContext) -> dict[str, str]:
+    """What the environment of every task with one core holds beyond the rank's own."""
+    return {
+        "ROSE_RUN": context.run,
+        "ROSE_ROOT": context.root,
+        **dict.fromkeys(_THREADS, "1"),
+        **{str(name): str(value) for name, value in context.environment.items()},
+    }
+
+
 def task_environment(call: TaskCall, attempt: int, context: RunContext) -> dict[str, str]:
     """What a task's environment holds beyond the rank's own."""
     task = call.work

@@ -1,14 +1,21 @@
-"""From a task call to the process that serves it."""
+"""From a task call to the process that serves it, and what is kept ready for such processes."""
 
 from __future__ import annotations
 
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.command import argv
 from rose_mpi.execution.context import RunContext
-from rose_mpi.execution.environment import task_environment
+from rose_mpi.execution.environment import task_environment, usual_environment
 from rose_mpi.execution.folders import prepare_result, workdir
-from rose_mpi.execution.helper_client import Spawn
+from rose_mpi.execution.helper_client import Spawn, WarmStart
 from rose_mpi.tasks import Task, TaskCall
+
+
+def warm_start_of(context: RunContext) -> WarmStart | None:
+    """The Python that is kept ready for scripts, if the run wants one; rank 0 speaks for all."""
+    if context.preload is None:
+        return None
+    return WarmStart(context.preload, usual_environment(context), speaks_for_all=context.rank == 0)
 
 
 def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:

@@ -20,6 +20,8 @@ class Settings:
         Variables for all tasks.
     metrics:
         Uncertainty metrics whose kernels will be needed.
+    preload:
+        Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     """
 
     run: str
@@ -28,6 +30,7 @@ class Settings:
     environment: dict[str, str]
     tasks_per_rank: int
     metrics: tuple[str, ...]
+    preload: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

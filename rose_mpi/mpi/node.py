@@ -79,6 +79,7 @@ class Node:
             host=self.world.host,
             cpus=message.cpus,
             environment=settings.environment,
+            preload=settings.preload,
         )
         self._hang_doorbell(settings.run, message.neighbours)
         worker = self._worker = Worker(context, self.channel, self.runner, self.progress.post)

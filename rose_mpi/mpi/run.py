@@ -38,6 +38,8 @@ class RunPlan:
         Whether rank 0 takes no tasks however few ranks there are.
     tasks_per_rank:
         Tasks that a worker runs at a time.
+    preload:
+        Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     text:
         The configuration as it was read.
     metrics:
@@ -52,6 +54,7 @@ class RunPlan:
     ranks_per_learner: int | None
     dedicated_coordinator: bool
     tasks_per_rank: int
+    preload: tuple[str, ...] | None = None
     text: str = ""
     metrics: tuple[str, ...] = ()
 
@@ -144,6 +147,7 @@ def _settings(plan: RunPlan, layout: Layout) -> Settings:
         environment=dict(plan.environment),
         tasks_per_rank=plan.tasks_per_rank,
         metrics=plan.metrics,
+        preload=plan.preload,
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.context import RunContext
-from rose_mpi.execution.executable import spawn_of
+from rose_mpi.execution.executable import spawn_of, warm_start_of
 from rose_mpi.execution.functions import call_function, function_result
 from rose_mpi.execution.helper_client import Exited, Helper
 from rose_mpi.execution.result import result_of
@@ -45,7 +45,7 @@ class Worker:
         self._channel = channel
         self._runner = runner
         self._post = post
-        self._helper = Helper(context.run, context.cpus)
+        self._helper = Helper(context.run, context.cpus, warm_start_of(context))
         self._running: dict[str, _Running] = {}
         self._cancelled: set[TaskId] = set()
 

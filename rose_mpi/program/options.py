@@ -116,6 +116,7 @@ def options_of(resources: Mapping[str, Any] | None, given: Mapping[str, Any]) ->
         ranks_per_learner=config.engine.ranks_per_learner,
         dedicated_coordinator=config.engine.coordinator == "dedicated",
         tasks_per_rank=config.engine.tasks_per_rank,
+        preload=config.engine.preloaded,
     )
     return Options(plan, config.run.max_iterations, config.run.on_failure, config.run.walltime)
 

@@ -104,6 +104,18 @@ CASES = {
         "engine.ranks_per_learner",
         "'auto' or",
     ),
+    "module": (
+        ('ranks_per_learner = "auto"', 'warm_python = true\npreload = ["numpy", "scikit-learn"]'),
+        "preload",
+        "engine.preload[1]",
+        "'scikit-learn' is no name of a module",
+    ),
+    "modules for nothing": (
+        ('ranks_per_learner = "auto"', 'preload = ["numpy"]'),
+        "[engine]",
+        "engine",
+        "preload has no effect without warm_python = true",
+    ),
     "kind": (
         ('kind = "uq"', 'kind = "reinforcment"'),
         "kind",

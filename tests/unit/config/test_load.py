@@ -177,6 +177,13 @@ def test_a_task_must_fit_into_the_group(project):
     ]
 
 
+def test_a_python_is_kept_ready_where_that_is_wanted(project):
+    assert project.load(ACTIVE).preload is None
+    assert project.load(ACTIVE, "engine.warm_python=true").preload == ()
+    wanted = project.load(ACTIVE, "engine.warm_python=true", 'engine.preload=["numpy", "sklearn.svm"]')
+    assert wanted.preload == ("numpy", "sklearn.svm")
+
+
 def test_run_wide_failure_rule_and_environment(project):
     text = ACTIVE.replace("[run]", '[run]\non_failure = "abort"\nenvironment = { A = "1" }')
     config = project.load(text)
