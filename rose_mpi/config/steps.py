@@ -97,8 +97,6 @@ class StepBuilder:
         environment = {**(layers.default.get("environment") or {}), **(layers.own.get("environment") or {})}
         cwd: str | None = layers.get("cwd")
         self._check_command(layers, environment)
-        if layers.get("ranks", 1) > 1:
-            self.faults.add(layers.path("ranks"), "commands of several ranks are not supported yet")
         if cwd is not None:
             for message in scripts.folder_faults(cwd, self.root):
                 self.faults.add(layers.path("cwd"), message)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.command import argv
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.environment import task_environment, usual_environment
 from rose_mpi.execution.folders import prepare_result, workdir
 from rose_mpi.execution.helper_client import Spawn, WarmStart
+from rose_mpi.execution.launcher import Place, launched
 from rose_mpi.tasks import Task, TaskCall
 
 
@@ -18,8 +21,13 @@ def warm_start_of(context: RunContext) -> WarmStart | None:
     return WarmStart(context.preload, usual_environment(context), speaks_for_all=context.rank == 0)
 
 
-def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:
+def spawn_of(call: TaskCall, attempt: int, context: RunContext, places: Sequence[Place] = ()) -> Spawn:
     """The process for one attempt of an executable; the folder of its result exists afterwards.
+
+    Parameters
+    ----------
+    places:
+        Where its MPI processes run, this rank first; none for a command that needs one rank only.
 
     Raises
     ------
@@ -28,10 +36,11 @@ def spawn_of(call: TaskCall, attempt: int, context: RunContext) -> Spawn:
         be made.
     """
     assert isinstance(call.work, Task)
+    words, variables = argv(call, context), task_environment(call, attempt, context)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",
-        argv=argv(call, context),
-        environment=task_environment(call, attempt, context),
+        argv=launched(words, places, variables) if places else words,
+        environment=variables,
         cwd=str(workdir(call, context)),
         stdout=str(context.layout.stdout(call.id, attempt)),
         stderr=str(context.layout.stderr(call.id, attempt)),

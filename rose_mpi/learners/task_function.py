@@ -188,13 +188,12 @@ def checked(task: Task, name: str) -> Task:
         "arguments": isinstance(task.arguments, str),
         "timeout": task.timeout is not None and not task.timeout > 0,
         "retries": not isinstance(task.retries, int) or task.retries < 0,
+        "ranks": not isinstance(task.ranks, int) or task.ranks < 1,
         "cores_per_rank": task.cores_per_rank is not None and not task.cores_per_rank >= 1,
     }
     for key, wrong in problems.items():
         if wrong:
             raise UsageError(f"{name}: a task cannot have {key} = {getattr(task, key)!r}")
-    if task.ranks != 1:
-        raise UsageError(f"{name}: commands of several ranks are not supported yet: leave ranks out")
     if task.gpus_per_rank:
         raise UsageError(f"{name}: GPUs are not handed out to tasks yet: leave gpus_per_rank out")
     return replace(task, arguments=tuple(map(str, task.arguments)), environment=dict(task.environment))

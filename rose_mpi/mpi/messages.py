@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rose_mpi.execution.launcher import Place
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.wide_messages import WideMessage
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
@@ -103,10 +104,7 @@ class CloseLearner:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """An attempt ended; no other follows if ``final``. To the coordinator.
-
-    The job is to end if the attempt is ``stuck``: some of its ranks never come back.
-    """
+    """An attempt ended, for good if ``final``; the job is to end if it is ``stuck``. To the coordinator."""
 
     result: TaskResult
     final: bool
@@ -122,12 +120,13 @@ class TaskDropped:
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """Run an attempt of a task. To a worker."""
+    """Run an attempt of a task; a command with ``places`` runs in these. To a worker."""
 
     call: TaskCall
     attempt: int
     queued: float
     keep: bool
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

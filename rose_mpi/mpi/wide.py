@@ -1,4 +1,7 @@
-"""Functions that several ranks run together: prepare, ready from all of them, go.
+"""Tasks of several ranks: prepare, ready from all of them, go.
+
+A function is called on all of them. A command is started by the lowest, and the others are left alone until
+it has ended.
 
 Nobody enters the creation of the communicator before all are there. No two ranks ever wait for each other's
 collectives: a leader uses its own ranks only, tells them of tasks and scorings in one order, and none of them
@@ -16,14 +19,15 @@ from typing import Final
 
 from mpi4py import MPI
 
+from rose_mpi.execution.launcher import Place
 from rose_mpi.mpi.callrunner import CallRunner, Gate
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.communicators import communicator_of
-from rose_mpi.mpi.messages import DropArrays, RunTask, TaskReport
+from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskReport
 from rose_mpi.mpi.wide_messages import PartEnded, PrepareTask, TaskGo, TaskReady
 from rose_mpi.mpi.worker import Worker
 from rose_mpi.scheduling.instructions import RunTogether
-from rose_mpi.tasks import RankArray, TaskId, TaskResult, TaskStatus
+from rose_mpi.tasks import RankArray, Task, TaskId, TaskResult, TaskStatus
 
 STUCK_SECONDS: Final = 5.0
 """How long the other ranks may take to come back when a function has failed on one."""
@@ -33,7 +37,7 @@ STUCK_SECONDS: Final = 5.0
 class _Wide:
     order: RunTogether
     cancelled: bool = False
-    ready: set[int] = field(default_factory=set)
+    ready: dict[int, Place] = field(default_factory=dict)
     ended: dict[int, TaskResult] = field(default_factory=dict)
     alarm: threading.Timer | None = None
 
@@ -68,7 +72,7 @@ class WideLead:
             self._channel.send(rank, message)
 
     def cancel(self, task: TaskId) -> bool:
-        """Turn the ranks away if they have not begun; whether they run the task here."""
+        """Turn the ranks away if they have not begun; whether the task is one of those led here."""
         for wide in self._wide.values():
             if wide.order.call.id == task:
                 wide.cancelled = True
@@ -78,10 +82,15 @@ class WideLead:
     def ready(self, rank: int, message: TaskReady) -> None:
         """A rank is there; when all are, they begin."""
         wide = self._wide[message.number]
-        wide.ready.add(rank)
-        if len(wide.ready) == len(wide.order.ranks):
-            for member in wide.order.ranks:
-                self._channel.send(member, TaskGo(message.number, go=not wide.cancelled))
+        wide.ready[rank] = message.place
+        if len(wide.ready) < len(wide.order.ranks):
+            return
+        if isinstance(wide.order.call.work, Task):
+            del self._wide[message.number]
+            self._launch(wide)
+            return
+        for member in wide.order.ranks:
+            self._channel.send(member, TaskGo(message.number, go=not wide.cancelled))
 
     def ended(self, rank: int, message: PartEnded) -> None:
         """A rank has come back; when one has failed, the others are not waited for without end."""
@@ -96,6 +105,15 @@ class WideLead:
             wide.alarm = threading.Timer(STUCK_SECONDS, overdue)
             wide.alarm.daemon = True
             wide.alarm.start()
+
+    def _launch(self, wide: _Wide) -> None:
+        """Have the lowest rank start a command; from now on it is a task of that rank."""
+        order, lowest = wide.order, wide.order.ranks[0]
+        places = tuple(wide.ready[rank] for rank in order.ranks)
+        run = RunTask(order.call, order.attempt, order.queued, keep=True, places=places)
+        self._channel.send(lowest, run)
+        if wide.cancelled:
+            self._channel.send(lowest, KillTask(order.call.id, order.attempt))
 
     def _end(self, number: int, wide: _Wide) -> None:
         del self._wide[number]
@@ -146,7 +164,10 @@ class WideMember:
         self._gates: dict[tuple[int, int], Gate] = {}
 
     def prepare(self, leader: int, message: PrepareTask) -> None:
-        """Come to a task when what was asked of this rank before is done."""
+        """Come to a function when what was asked of this rank before is done; to a command at once."""
+        if isinstance(message.call.work, Task):
+            self._channel.send(leader, TaskReady(message.number, self._worker.place))
+            return
         gate = self._gates[leader, message.number] = Gate()
         self._runner.submit(lambda: self._run(leader, message, gate))
 
@@ -156,7 +177,7 @@ class WideMember:
 
     def _run(self, leader: int, message: PrepareTask, gate: Gate) -> None:
         order = RunTask(message.call, message.attempt, message.queued, keep=True)
-        self._reply(leader, TaskReady(message.number))
+        self._reply(leader, TaskReady(message.number, self._worker.place))
         if not gate.wait():
             unrun = self._worker.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
             self._reply(leader, PartEnded(message.number, unrun))

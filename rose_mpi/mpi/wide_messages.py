@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rose_mpi.execution.launcher import Place
 from rose_mpi.tasks import TaskCall, TaskResult
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareTask:
-    """Come to this attempt of a task, together with the other ``ranks``, and say when you are there.
+    """Come to this attempt of a function, together with the other ``ranks``, and say when you are there.
 
-    To each of them; the lowest comes first.
+    Or say where you are, for a command that the lowest of them will start. To each of them.
     """
 
     number: int
@@ -23,9 +24,10 @@ class PrepareTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskReady:
-    """I wait. To the leader."""
+    """I am there, and wait, or am kept free for a command. To the leader."""
 
     number: int
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)

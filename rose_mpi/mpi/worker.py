@@ -17,6 +17,7 @@ from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.executable import spawn_of, warm_start_of
 from rose_mpi.execution.functions import call_function, function_result
 from rose_mpi.execution.helper_client import Exited, Helper
+from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.result import result_of
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
@@ -41,6 +42,7 @@ class Worker:
         post: Callable[[Callable[[], None]], None],
     ) -> None:
         self.arrays: dict[str, NDArray[np.generic]] = {}
+        self.place = Place(context.host, context.cpus)
         self._context = context
         self._channel = channel
         self._runner = runner
@@ -59,7 +61,7 @@ class Worker:
             self._runner.submit(partial(self._call, leader, order))
             return
         try:
-            spawn = spawn_of(order.call, order.attempt, self._context)
+            spawn = spawn_of(order.call, order.attempt, self._context, order.places)
         except TaskError as error:
             failed = self.unrun(order, TaskStatus.FAILED, str(error))
             self._channel.send(leader, TaskEnded(failed))

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from rose_mpi.events import StopReason
 from rose_mpi.execution.pickled import python_value
 from rose_mpi.learners.spec import Step
 from rose_mpi.tasks import Expects, Function, RankArray, Task, TaskCall, TaskId, TaskStatus
-from tests.mpi.campaigns import COMM, active, run_campaign, run_program, uq
+from tests.mpi.campaigns import COMM, HERE, active, run_campaign, run_program, uq
 from tests.mpi.test_campaigns import expected_selection
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(60)]
@@ -19,6 +20,11 @@ pytestmark = [pytest.mark.mpi, pytest.mark.timeout(60)]
 LEARNERS_RANKS = sorted(set(range(1, COMM.size)) or {0})
 ALL = len(LEARNERS_RANKS)
 wide = pytest.mark.skipif(ALL < 2, reason="needs two ranks for tasks")
+
+
+def left_running(words):
+    lines = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    return [line for line in lines if f"wide_command.py {words}" in line.replace(b"\0", b" ").decode()]
 
 
 def function(name, ranks=ALL, *, retries=0, **kwargs):
@@ -211,3 +217,60 @@ def test_a_prediction_whose_other_part_fails_is_not_kept(tmp_path):
     failed, kept = run_program(tmp_path, main).value
     assert failed.status is TaskStatus.FAILED
     assert kept == 0
+
+
+def command(words, ranks=ALL, **options):
+    return Task(f"{{python}} {HERE}/wide_command.py {words}", ranks=ranks, **options)
+
+
+@wide
+def test_a_command_runs_as_several_processes_with_its_ranks_kept_free(tmp_path):
+    works = [*[command("together 0.3")] * 2, *[function("alone", 1, seconds=0.05)] * 6]
+    results = run_stage(tmp_path, works)
+    assert [result.error for result in results] == [""] * 8
+    assert [result.value["ranks"] for result in results[:2]] == [list(range(ALL))] * 2
+    assert {result.rank for result in results[:2]} == {LEARNERS_RANKS[0]}
+    for result in results[:2]:
+        busy = [other for other in results[2:] if other.rank in LEARNERS_RANKS]
+        assert not any(
+            other.started < result.finished - 0.1 and result.started < other.finished - 0.1 for other in busy
+        )
+
+
+@wide
+def test_a_command_that_fails_is_told_with_what_it_wrote(tmp_path):
+    (result,) = run_stage(tmp_path, [command("fail")])
+    assert result.status is TaskStatus.FAILED
+    assert "the reason is written here" in result.error
+
+
+@wide
+def test_a_command_that_takes_too_long_is_ended_with_all_its_processes(tmp_path):
+    (result,) = run_stage(tmp_path, [command("together 77.5", timeout=2.0)])
+    assert result.status is TaskStatus.TIMEOUT
+    assert not left_running("together 77.5")
+
+
+@wide
+def test_a_stop_ends_commands_of_several_ranks(tmp_path):
+    async def stop_soon(campaign, events):
+        await asyncio.sleep(1.0)
+        campaign.stop(StopReason.STOPPED)
+
+    specs = [active(count=3, simulation=command("together 77.6"))]
+    outcome = run_campaign(tmp_path, specs, act=stop_soon)
+    assert outcome.under_way == ""
+    assert [result.status for result in outcome.results("a")] == [TaskStatus.CANCELLED]
+    assert not left_running("together 77.6")
+
+
+@wide
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.01])
+def test_a_command_may_be_cancelled_while_its_ranks_come_together(tmp_path, delay):
+    async def stop_soon(campaign, events):
+        await asyncio.sleep(delay)
+        campaign.stop(StopReason.STOPPED)
+
+    outcome = run_campaign(tmp_path, [active(simulation=command("together 77.7"))], act=stop_soon)
+    assert outcome.under_way == ""
+    assert {result.status for result in outcome.results("a")} <= {TaskStatus.CANCELLED}

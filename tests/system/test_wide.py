@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from rose_mpi.events import StopReason
 from rose_mpi.exit_codes import ExitCode
@@ -60,6 +66,46 @@ with Engine(seed=1) as engine:
     except TaskError as error:
         print(error)
 """
+HEAT = """
+[tasks.simulation]
+command = "{config_dir}/heat --n 100 --steps 500 --diffusivity 0.5"
+ranks = 2
+count = 2
+[tasks.training]
+command = "/bin/true"
+[run]
+max_iterations = 2
+[[learners]]
+name = "a"
+[[learners]]
+name = "b"
+"""
+
+
+@pytest.fixture
+def heat(tmp_path):
+    """The example in C, built with the MPI of this environment."""
+    beside = Path(sys.executable).with_name("mpicc")
+    compiler = str(beside) if beside.exists() else shutil.which("mpicc")
+    if compiler is None or not shutil.which("cc"):
+        pytest.skip("there is no C compiler, or no mpicc")
+    source = Path(__file__).parents[2] / "examples" / "heat" / "heat.c"
+    subprocess.run([compiler, "-O2", source, "-o", tmp_path / "heat", "-lm"], check=True, timeout=60)
+
+
+def test_a_program_in_c_runs_as_two_processes(heat, tmp_path):
+    """Of the plate's first mode the answer is known; see ``CMakeLists.txt``."""
+    (tmp_path / "config.toml").write_text(HEAT)
+    outcome = run_rose_mpi(5, "config.toml", cwd=tmp_path, timeout=120)
+    assert outcome.code == 0, outcome
+    record = read_results(tmp_path / "results.h5")
+    simulations = [task for task in record.tasks if task.stage == "simulation"]
+    assert len(simulations) == 8
+    assert {task.status for task in record.tasks} == {"done"}
+    for learner in record.learners.values():
+        for state in learner.iterations:
+            assert state.state["mean_temperature"] == pytest.approx(0.3752439570, abs=1e-9)
+            assert state.state["residual"] == pytest.approx(8.871726460e-05, rel=1e-8)
 
 
 def test_ranks_that_wait_for_one_that_failed_end_the_job_with_all_results(tmp_path):

@@ -95,8 +95,7 @@ CASES = {
         "learners[0].name",
         "'.x' is no name",
     ),
-    "ranks": (("ranks = 1", "ranks = 2"), "ranks = 2", "tasks.simulation.ranks", "not supported yet"),
-    "no ranks": (("ranks = 1", "ranks = 0"), "ranks = 0", "tasks.simulation.ranks", "must be at least 1"),
+    "ranks": (("ranks = 1", "ranks = 0"), "ranks = 0", "tasks.simulation.ranks", "must be at least 1"),
     "gpus": (("ranks = 1", "gpus_per_rank = 1"), "gpus_per_rank", "tasks.simulation.gpus_per_rank", "yet"),
     "ranks per learner": (
         ('ranks_per_learner = "auto"', 'ranks_per_learner = "all"'),

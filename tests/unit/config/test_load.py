@@ -164,9 +164,10 @@ def test_engine_settings(project):
     assert (config.ranks_per_learner, config.dedicated_coordinator, config.tasks_per_rank) == (3, True, 2)
 
 
-def test_a_function_may_run_on_several_ranks(project):
-    spec = project.load(UQ, "tasks.prediction.ranks=2", "engine.ranks_per_learner=2").learners[0]
-    assert spec.steps["prediction"].work.ranks == 2
+def test_functions_and_commands_may_run_on_several_ranks(project):
+    ranks = ("tasks.prediction.ranks=2", "tasks.simulation.ranks=3", "engine.ranks_per_learner=3")
+    steps = project.load(UQ, *ranks).learners[0].steps
+    assert (steps["prediction"].work.ranks, steps["simulation"].work.ranks) == (2, 3)
 
 
 def test_a_task_must_fit_into_the_group(project):

@@ -142,7 +142,7 @@ def test_positional_arguments_of_a_configuration_replace_those_of_the_call():
         (plain, {"as_executable": False, "timeout": 3}, "'timeout' has no effect on a Python function"),
         (plain, {"as_executable": False, "ranks": 0}, "ranks of a training task must be a whole number"),
         (plain, {"count": 0}, "count of a training task must be a whole number from 1 on, not 0"),
-        (plain, {"ranks": 4}, "commands of several ranks are not supported yet"),
+        (plain, {"ranks": 0}, "ranks of a training task must be a whole number from 1 on, not 0"),
         (plain, {"gpus_per_rank": 1}, "GPUs are not handed out"),
         (plain, {"timeout": 0}, "cannot have timeout = 0"),
         (plain, {"retries": -1}, "cannot have retries = -1"),

@@ -1,0 +1,128 @@
+"""Commands that run as several MPI processes: the words that start them from within the job.
+
+A command is started by what started the ranks of this job, since that knows the machine: Flux, ``srun``,
+the ``mpiexec`` of PALS, or the one of the MPI beside this Python or on ``PATH``. Its processes run where the
+ranks are that are kept free for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from rose_mpi.errors import TaskError
+from rose_mpi.execution.environment import scrubbed
+
+_PLACEHOLDER: Final = re.compile(r"\{(ranks|hosts)\}")
+_OF_MPIEXEC: Final = re.compile(r"OMPI_COMM_WORLD_SIZE|MPI_LOCALNRANKS|HYD")
+"""What the ranks have that an ``mpiexec`` started, also one that itself works through ``srun``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rank is that was kept free, and the cores of its tasks."""
+
+    host: str
+    cpus: frozenset[int]
+
+
+def launched(
+    argv: Sequence[str],
+    places: Sequence[Place],
+    variables: Mapping[str, str],
+    template: str = "",
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """A command as it is started on several ranks, from the first of them.
+
+    Parameters
+    ----------
+    places:
+        One for each process.
+    variables:
+        What the task's environment holds beyond the rank's own.
+    template:
+        The user's own words, ``{command}`` among them; ``{ranks}`` and ``{hosts}`` are replaced in them.
+    environ:
+        The environment of this rank.
+
+    Raises
+    ------
+    TaskError
+        If there is no launcher.
+    """
+    hosts = Counter(place.host for place in places)
+    ranks, named = str(len(places)), ",".join(hosts)
+    if template:
+        return (*_on_cores(places), *_filled(template, argv, {"ranks": ranks, "hosts": named}))
+    if "FLUX_URI" in environ:
+        return (_found("flux"), "run", "-n", ranks, f"--requires=hosts:{named}", *argv)
+    if "SLURM_STEP_ID" in environ and not any(map(_OF_MPIEXEC.match, environ)):
+        where = ("-n", ranks, "-N", str(len(hosts)), "-w", named)
+        return (_found("srun"), "--overlap", "--exact", *where, *argv)
+    if "PALS_APID" in environ:
+        return (*_on_cores(places), _found("mpiexec"), "-n", ranks, "--hosts", named, *argv)
+    return (*_on_cores(places), *_mpiexec(hosts, variables), *argv)
+
+
+def _on_cores(places: Sequence[Place]) -> tuple[str, ...]:
+    """What lets the processes here use the cores of all ranks that were kept free here."""
+    taskset = shutil.which("taskset")
+    cores = {core for place in places if place.host == places[0].host for core in place.cpus}
+    return (taskset, "--cpu-list", ",".join(map(str, sorted(cores)))) if taskset and cores else ()
+
+
+def _found(name: str) -> str:
+    program = shutil.which(name)
+    if program is None:
+        raise TaskError(
+            f"a command on several ranks needs {name}, which is not on PATH: load the module of your MPI"
+        )
+    return program
+
+
+def _mpiexec(hosts: Counter[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """The launcher of an MPI, with so many processes on each host, also beyond its cores."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    program = str(beside) if beside.exists() else _found("mpiexec")
+    ranks, slots = str(hosts.total()), ",".join(f"{host}:{count}" for host, count in hosts.items())
+    if _is_open_mpi(program):
+        exported = [word for name in variables for word in ("-x", name)] if len(hosts) > 1 else []
+        return (program, "--host", slots, "--bind-to", "none", "-n", ranks, *exported)
+    starting = ("-launcher", "fork") if len(hosts) == 1 else ()
+    return (program, *starting, "-hosts", slots, "-n", ranks)
+
+
+@cache
+def _is_open_mpi(program: str) -> bool:
+    """What kind of mpiexec it is; all others understand the words of MPICH's."""
+    asked = subprocess.run(
+        [program, "--version"],
+        env=scrubbed(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "Open MPI" in asked.stdout or "OpenRTE" in asked.stdout
+
+
+def _filled(template: str, argv: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    words = shlex.split(template)
+    place = words.index("{command}")
+    before, behind = (
+        [_PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in part]
+        for part in (words[:place], words[place + 1 :])
+    )
+    program = before[:1] if before and "/" in before[0] else [_found(word) for word in before[:1]]
+    return [*program, *before[1:], *argv, *behind]

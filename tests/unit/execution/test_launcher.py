@@ -1,0 +1,132 @@
+"""The words that start a command as several processes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rose_mpi.errors import TaskError
+from rose_mpi.execution import launcher
+from rose_mpi.execution.executable import spawn_of
+from rose_mpi.execution.launcher import Place, launched
+from rose_mpi.tasks import Task
+from tests.unit.execution.support import call_of
+
+ONE_HOST = (Place("n1", frozenset({2})), Place("n1", frozenset({3, 1})))
+TWO_HOSTS = (*ONE_HOST, Place("n2", frozenset({7})))
+COMMAND = ("/bin/heat", "--n", "3")
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Makes programs on a PATH with nothing else, and a Python with no mpiexec beside it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no" / "python"))
+
+    def make(name, says=""):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\necho '{says}'\n")
+        path.chmod(0o755)
+        launcher._is_open_mpi.cache_clear()
+        return str(path)
+
+    return make
+
+
+def words(places, environ=None, template="", **variables):
+    given = launched(COMMAND, places, variables, template, environ or {})
+    return [word.removeprefix(f"{os.environ['PATH']}/") for word in given]
+
+
+def test_the_processes_may_use_the_cores_of_all_ranks_on_the_first_host(programs):
+    programs("mpiexec")
+    programs("taskset")
+    assert words(TWO_HOSTS)[:4] == ["taskset", "--cpu-list", "1,2,3", "mpiexec"]
+    assert words((Place("n1", frozenset()),) * 2)[0] == "mpiexec"
+
+
+@pytest.mark.parametrize("version", ["mpiexec (Open MPI) 5.0.11", "mpiexec (OpenRTE) 4.1.4"])
+def test_open_mpi_is_told_how_many_processes_each_host_takes(programs, version):
+    programs("mpiexec", version)
+    assert words(ONE_HOST, ROSE_TASK="t") == [
+        "mpiexec",
+        "--host",
+        "n1:2",
+        "--bind-to",
+        "none",
+        "-n",
+        "2",
+        *COMMAND,
+    ]
+    assert words(TWO_HOSTS, ROSE_TASK="t") == [
+        *("mpiexec", "--host", "n1:2,n2:1", "--bind-to", "none", "-n", "3", "-x", "ROSE_TASK"),
+        *COMMAND,
+    ]
+
+
+def test_mpich_starts_nothing_elsewhere_for_one_host(programs):
+    programs("mpiexec", "HYDRA build details:")
+    assert words(ONE_HOST) == ["mpiexec", "-launcher", "fork", "-hosts", "n1:2", "-n", "2", *COMMAND]
+    assert words(TWO_HOSTS) == ["mpiexec", "-hosts", "n1:2,n2:1", "-n", "3", *COMMAND]
+
+
+def test_the_mpiexec_beside_this_python_comes_first(programs, tmp_path, monkeypatch):
+    programs("mpiexec", "mpiexec (Open MPI) 5.0.11")
+    (tmp_path / "bin").mkdir()
+    beside = programs("bin/mpiexec", "HYDRA build details:")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    assert launched(COMMAND, ONE_HOST, {}, environ={})[0] == beside
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "start"),
+    [
+        ({"SLURM_STEP_ID": "0"}, "srun", "srun --overlap --exact -n 3 -N 2 -w n1,n2"),
+        ({"FLUX_URI": "local:///x"}, "flux", "flux run -n 3 --requires=hosts:n1,n2"),
+        ({"PALS_APID": "x"}, "mpiexec", "mpiexec -n 3 --hosts n1,n2"),
+        ({"SLURM_STEP_ID": "0", "OMPI_COMM_WORLD_SIZE": "4"}, "mpiexec", "mpiexec -hosts n1:2,n2:1 -n 3"),
+        ({"SLURM_STEP_ID": "0", "HYDI_CONTROL_FD": "4"}, "mpiexec", "mpiexec -hosts n1:2,n2:1 -n 3"),
+    ],
+)
+def test_what_started_the_ranks_starts_the_command(programs, environ, name, start):
+    programs(name)
+    assert words(TWO_HOSTS, environ) == [*start.split(), *COMMAND]
+
+
+def test_the_user_s_own_words_win(programs):
+    programs("jsrun")
+    template = "jsrun --np {ranks} '--host={hosts}' {command} --end"
+    environ = {"SLURM_STEP_ID": "0"}
+    assert words(TWO_HOSTS, environ, template) == ["jsrun", "--np", "3", "--host=n1,n2", *COMMAND, "--end"]
+    assert words(ONE_HOST, environ, "{command}") == list(COMMAND)
+
+
+@pytest.mark.parametrize(("environ", "missing"), [({}, "mpiexec"), ({"SLURM_STEP_ID": "0"}, "srun")])
+def test_a_launcher_that_is_not_there_is_told(programs, environ, missing):
+    with pytest.raises(TaskError, match=f"needs {missing}, which is not on PATH"):
+        words(ONE_HOST, environ)
+
+
+def test_a_command_of_one_rank_is_started_as_it_is(context):
+    task = Task("/bin/true --n 3")
+    assert spawn_of(call_of(task), 0, context).argv == ("/bin/true", "--n", "3")
+    wide = spawn_of(call_of(task), 0, context, (Place("localhost", frozenset({0})),) * 2).argv
+    assert wide[-3:] == ("/bin/true", "--n", "3")
+    assert Path(wide[0]).is_absolute()
+
+
+@pytest.mark.parametrize("ranks", [2, 5])
+def test_the_mpiexec_of_this_environment_starts_as_many_processes_as_it_is_told(ranks):
+    name = Path(sys.executable).with_name("mpiexec")
+    if not name.exists() and not shutil.which("mpiexec"):
+        pytest.skip("there is no mpiexec")
+    started = launched(
+        ["/bin/sh", "-c", "echo here"], (Place("localhost", frozenset({0})),) * ranks, {}, environ={}
+    )
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    done = subprocess.run(started, env={**os.environ, **allowed}, capture_output=True, text=True, timeout=60)
+    assert Counter(done.stdout.split()) == {"here": ranks}, done.stderr
