@@ -53,11 +53,19 @@ def normal_nll(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     return 0.5 * (np.log(2 * np.pi * variance) + (y - p.mean(axis=0)) ** 2 / variance)
 
 
+def gini(p: np.ndarray) -> np.ndarray:
+    """Mean distance of any two members."""
+    members = len(p)
+    weights = 2 * np.arange(members) + 1 - members
+    return 2 * np.tensordot(weights, np.sort(p, axis=0), 1) / members**2
+
+
 FORMULAS: dict[tuple[str, str], Formula] = {
     ("predictive_entropy", CLASSIFICATION): lambda p, y: entropy(p.mean(axis=0)),
     ("mutual_information", CLASSIFICATION): lambda p, y: entropy(p.mean(axis=0)) - entropy(p).mean(axis=0),
     ("variation_ratio", CLASSIFICATION): lambda p, y: 1 - majority(p),
     ("margin", CLASSIFICATION): lambda p, y: np.diff(two_best(p))[:, 0],
+    ("least_confidence", CLASSIFICATION): lambda p, y: 1 - p.mean(axis=0).max(axis=1),
     ("negative_log_likelihood", CLASSIFICATION): lambda p, y: (
         -np.log(p.mean(axis=0)[np.arange(len(y)), y] + 1e-8)
     ),
@@ -66,6 +74,7 @@ FORMULAS: dict[tuple[str, str], Formula] = {
         np.percentile(p, [2.5, 97.5], axis=0), axis=0
     )[0],
     ("negative_log_likelihood", REGRESSION): normal_nll,
+    ("crps", REGRESSION): lambda p, y: np.abs(p - y).mean(axis=0) - gini(p) / 2,
 }
 
 
@@ -142,7 +151,7 @@ def time_kernels(task_type: str, dtype: type, threads: int, pool: ThreadPoolExec
                 lambda formula=formula: formula(predictions, targets),
                 lambda: read(predictions, pool, threads),
             ],
-            once=1 if name in ("predictive_interval_width", "variation_ratio") else None,
+            once=1 if name in ("predictive_interval_width", "variation_ratio", "crps") else None,
         )
         label = f"{name} ({task_type})" if len(metric.task_types) > 1 else name
         speed = predictions.nbytes / kernel / 1e9

@@ -38,7 +38,8 @@ def natural_log(x: float) -> float:
     """Logarithm of a positive normal number, to 2 units in the last place; finite for 0.
 
     ``x = 2**e m`` with ``m`` between the roots of 1/2 and 2, and ``log m = 2 artanh s`` with
-    ``s = (m - 1) / (m + 1)``, by its series up to ``s**19``: the rest is below 2**-54 of it.
+    ``s = (m - 1) / (m + 1)``, as ``2 s`` and ``s**3`` times a polynomial in ``s**2`` that agrees with the
+    series at the Chebyshev nodes: it is off by less than 2**-57 of the whole.
     """
     bits = np.float64(x).view(np.int64)
     shifted = bits + (_ONE - _ROOT_HALF)
@@ -46,14 +47,12 @@ def natural_log(x: float) -> float:
     m = np.int64((shifted & _MANTISSA) + _ROOT_HALF).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     z = s * s
-    series = _fused(2.0 / 19.0, z, 2.0 / 17.0)
-    series = _fused(series, z, 2.0 / 15.0)
-    series = _fused(series, z, 2.0 / 13.0)
-    series = _fused(series, z, 2.0 / 11.0)
-    series = _fused(series, z, 2.0 / 9.0)
-    series = _fused(series, z, 2.0 / 7.0)
-    series = _fused(series, z, 2.0 / 5.0)
-    series = _fused(series, z, 2.0 / 3.0)
+    series = _fused(0.14616452869728275, z, 0.1533172134166052)
+    series = _fused(series, z, 0.18182889132993904)
+    series = _fused(series, z, 0.22222211134691972)
+    series = _fused(series, z, 0.2857142862597607)
+    series = _fused(series, z, 0.39999999999899505)
+    series = _fused(series, z, 0.666666666666667)
     series = _fused(series, z, 2.0)
     return _fused(exponent, _LOG_2, s * series)
 
