@@ -65,8 +65,8 @@ def score(name, task_type, predictions, targets=None, **options):
     return evaluate(METRICS[name], UQScorer(task_type), predictions, targets, **options)
 
 
-def ensemble(task_type, dtype, members=7, candidates=1300, classes=5, seed=0):
-    """Random predictions of a type, with targets."""
+def ensemble(task_type, dtype, members=7, candidates=4300, classes=5, seed=0):
+    """Random predictions of a type, with targets, for several tiles of every kernel."""
     rng = np.random.default_rng(seed)
     if task_type == CLASSIFICATION:
         predictions = rng.dirichlet(np.full(classes, 0.3), (members, candidates)).astype(dtype)
