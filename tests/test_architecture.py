@@ -36,6 +36,7 @@ PLAIN = {
     "layout.py",
     "metrics.py",
     "nearest.py",
+    "plan.py",
     "ranking.py",
     "schedules.py",
     "tasks.py",

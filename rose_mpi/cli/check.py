@@ -34,11 +34,11 @@ def check(config_path: str | Path, overrides: Sequence[str] = ()) -> None:
 
 def plan(config: RunConfig) -> RenderableType:
     """What a configuration would run."""
-    ranks = config.ranks_per_learner or "auto"
+    ranks = config.plan.ranks_per_learner or "auto"
     count = len(config.learners)
     head = [
-        Text(f"{config.name}: {count} learner{'s' if count > 1 else ''}", style="bold"),
-        Text(f"seed {config.seed} · ranks per learner {ranks} · results in {config.output}"),
+        Text(f"{config.plan.name}: {count} learner{'s' if count > 1 else ''}", style="bold"),
+        Text(f"seed {config.plan.seed} · ranks per learner {ranks} · results in {config.plan.output}"),
     ]
     alike = _alike(config.learners)
     blocks = [block for names, spec in alike[:_MOST_SHOWN] for block in _learner(names, spec)]

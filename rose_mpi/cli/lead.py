@@ -17,7 +17,7 @@ from rose_mpi.events import RunStatus, StopReason
 from rose_mpi.exit_codes import ExitCode
 from rose_mpi.learners.campaign import Campaign
 from rose_mpi.mpi.failure import end_job
-from rose_mpi.mpi.run import Run, RunPlan
+from rose_mpi.mpi.run import Run
 from rose_mpi.mpi.session import Session
 from rose_mpi.mpi.world import World
 from rose_mpi.telling import tell
@@ -60,7 +60,7 @@ def lead(
 
 def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> tuple[ExitCode, str]:
     display = Display(quiet=quiet)
-    run = Run(session, _plan(config), [display], on_failure=lambda _: stopping.request())
+    run = Run(session, config.plan, [display], on_failure=lambda _: stopping.request())
     if run.moved:
         display.note(f"the results that were there are now {run.moved.results}")
     try:
@@ -88,20 +88,3 @@ def _status(reasons: Sequence[StopReason], stopped: bool) -> RunStatus:
     if stopped and not {StopReason.STOPPED, StopReason.WALLTIME}.isdisjoint(reasons):
         return RunStatus.STOPPED
     return RunStatus.FAILED if StopReason.ERROR in reasons else RunStatus.DONE
-
-
-def _plan(config: RunConfig) -> RunPlan:
-    scored = (learner.uncertainty for learner in config.learners)
-    return RunPlan(
-        name=config.name,
-        seed=config.seed,
-        output=config.output,
-        root=config.root,
-        environment=config.environment,
-        ranks_per_learner=config.ranks_per_learner,
-        dedicated_coordinator=config.dedicated_coordinator,
-        tasks_per_rank=config.tasks_per_rank,
-        preload=config.preload,
-        text=config.text,
-        metrics=tuple(sorted({wanted.metric for wanted in scored if wanted})),
-    )

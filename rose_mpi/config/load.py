@@ -12,6 +12,7 @@ from rose_mpi.config.faults import FaultList
 from rose_mpi.config.learners import build_learners
 from rose_mpi.config.overrides import apply_override, put
 from rose_mpi.config.places import KeyPath, key_lines, shown
+from rose_mpi.config.plans import run_plan
 from rose_mpi.config.run_config import RunConfig
 from rose_mpi.config.validate import validated
 from rose_mpi.errors import ConfigError, Fault, UsageError
@@ -53,24 +54,16 @@ def load_config(
     config = validated(document, faults)
     root = file.absolute().parent
     learners = build_learners(config, root, faults, max_iterations)
-    results = Path(config.run.output).absolute()
-    if results.suffix != ".h5" or results.is_dir():
-        faults.add(("run", "output"), f"must name a file that ends in .h5, not {config.run.output!r}")
-    faults.raise_any(str(file))
-    return RunConfig(
-        name=config.run.name or _name(file),
-        seed=config.run.seed,
-        output=results,
+    plan = run_plan(
+        config,
+        faults,
+        name=_name(file),
         root=root,
-        environment=config.run.environment,
-        ranks_per_learner=config.engine.ranks_per_learner,
-        dedicated_coordinator=config.engine.coordinator == "dedicated",
-        tasks_per_rank=config.engine.tasks_per_rank,
-        preload=config.engine.preloaded,
-        walltime=config.run.walltime,
-        learners=learners,
         text=_with_overrides(text, overrides, output, max_iterations),
+        metrics=sorted({learner.uncertainty.metric for learner in learners if learner.uncertainty}),
     )
+    faults.raise_any(str(file))
+    return RunConfig(plan, config.run.walltime, learners)
 
 
 def _name(file: Path) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
@@ -14,49 +12,9 @@ from rose_mpi.execution.user_metrics import load_user_metrics
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.messages import Settings
 from rose_mpi.mpi.session import SETTLE_SECONDS, Session
+from rose_mpi.plan import RunPlan
 from rose_mpi.store.rotate import set_aside
 from rose_mpi.store.writer import ResultsWriter
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What a run is, but for its learners.
-
-    Attributes
-    ----------
-    seed:
-        Every task derives its own from it.
-    output:
-        The results file, absolute.
-    root:
-        Absolute folder where files and modules are looked for.
-    environment:
-        Variables of all tasks.
-    ranks_per_learner:
-        Size of a learner's group; ``None`` leaves it to the engine.
-    dedicated_coordinator:
-        Whether rank 0 takes no tasks however few ranks there are.
-    tasks_per_rank:
-        Tasks that a worker runs at a time.
-    preload:
-        Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
-    text:
-        The configuration as it was read.
-    metrics:
-        Uncertainty metrics whose kernels will be needed, as far as they are known.
-    """
-
-    name: str
-    seed: int
-    output: Path
-    root: Path
-    environment: Mapping[str, str]
-    ranks_per_learner: int | None
-    dedicated_coordinator: bool
-    tasks_per_rank: int
-    preload: tuple[str, ...] | None = None
-    text: str = ""
-    metrics: tuple[str, ...] = ()
 
 
 class Run:

@@ -14,10 +14,11 @@ from typing import Any, Final
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.models import EngineTable, RunTable
 from rose_mpi.config.places import KeyPath
+from rose_mpi.config.plans import run_plan
 from rose_mpi.config.validate import validated
 from rose_mpi.errors import UsageError
-from rose_mpi.mpi.run import RunPlan
 from rose_mpi.nearest import did_you_mean
+from rose_mpi.plan import RunPlan
 
 _RUN: Final = tuple(RunTable.model_fields)
 _ENGINE: Final = tuple(EngineTable.model_fields)
@@ -102,22 +103,8 @@ def options_of(resources: Mapping[str, Any] | None, given: Mapping[str, Any]) ->
     }
     faults = FaultList({}, places)
     config = validated(document, faults)
-    root = Path.cwd()
-    output = root / config.run.output
-    if output.suffix != ".h5" or output.is_dir():
-        faults.add(("run", "output"), f"must name a file that ends in .h5, not {config.run.output!r}")
+    plan = run_plan(config, faults, name=_program_name(), root=Path.cwd())
     faults.raise_any("the engine's options")
-    plan = RunPlan(
-        name=config.run.name or _program_name(),
-        seed=config.run.seed,
-        output=output,
-        root=root,
-        environment=config.run.environment,
-        ranks_per_learner=config.engine.ranks_per_learner,
-        dedicated_coordinator=config.engine.coordinator == "dedicated",
-        tasks_per_rank=config.engine.tasks_per_rank,
-        preload=config.engine.preloaded,
-    )
     return Options(plan, config.run.max_iterations, config.run.on_failure, config.run.walltime)
 
 

@@ -13,9 +13,13 @@ from tests.unit.config.conftest import ACTIVE, UQ
 def test_the_whole_shape(project, monkeypatch):
     monkeypatch.chdir("/tmp")
     config = project.load(UQ)
-    assert (config.name, config.seed, config.text) == ("digits", 7, UQ)
-    assert (str(config.output), config.root) == ("/tmp/results.h5", project.folder)
-    assert (config.ranks_per_learner, config.dedicated_coordinator, config.tasks_per_rank) == (None, False, 1)
+    assert (config.plan.name, config.plan.seed, config.plan.text) == ("digits", 7, UQ)
+    assert (str(config.plan.output), config.plan.root) == ("/tmp/results.h5", project.folder)
+    assert (config.plan.ranks_per_learner, config.plan.dedicated_coordinator, config.plan.tasks_per_rank) == (
+        None,
+        False,
+        1,
+    )
     entropy, random = config.learners
     assert [entropy.name, random.name] == ["entropy", "random"]
     assert entropy.kind is random.kind is LearnerKind.UQ
@@ -151,7 +155,7 @@ def test_settings_of_the_command_line_win(project, monkeypatch):
         max_iterations=1,
     )
     first, random = config.learners
-    assert (config.seed, config.output) == (3, project.folder / "out/other.h5")
+    assert (config.plan.seed, config.plan.output) == (3, project.folder / "out/other.h5")
     assert first.steps["training"].work.timeout == 300
     assert merged(first.steps["training"].schedules, 0) == {"--depth": 4, "--lr": 0.01}
     assert (first.name, first.max_iterations, random.uncertainty.query_size) == ("first", 1, 5)
@@ -161,7 +165,11 @@ def test_engine_settings(project):
     config = project.load(
         ACTIVE, "engine.ranks_per_learner=3", "engine.coordinator=dedicated", "engine.tasks_per_rank=2"
     )
-    assert (config.ranks_per_learner, config.dedicated_coordinator, config.tasks_per_rank) == (3, True, 2)
+    assert (config.plan.ranks_per_learner, config.plan.dedicated_coordinator, config.plan.tasks_per_rank) == (
+        3,
+        True,
+        2,
+    )
 
 
 def test_functions_and_commands_may_run_on_several_ranks(project):
@@ -179,16 +187,16 @@ def test_a_task_must_fit_into_the_group(project):
 
 
 def test_a_python_is_kept_ready_where_that_is_wanted(project):
-    assert project.load(ACTIVE).preload is None
-    assert project.load(ACTIVE, "engine.warm_python=true").preload == ()
+    assert project.load(ACTIVE).plan.preload is None
+    assert project.load(ACTIVE, "engine.warm_python=true").plan.preload == ()
     wanted = project.load(ACTIVE, "engine.warm_python=true", 'engine.preload=["numpy", "sklearn.svm"]')
-    assert wanted.preload == ("numpy", "sklearn.svm")
+    assert wanted.plan.preload == ("numpy", "sklearn.svm")
 
 
 def test_run_wide_failure_rule_and_environment(project):
     text = ACTIVE.replace("[run]", '[run]\non_failure = "abort"\nenvironment = { A = "1" }')
     config = project.load(text)
-    assert config.environment == {"A": "1"}
+    assert config.plan.environment == {"A": "1"}
     assert {step.on_failure for step in config.learners[0].steps.values()} == {OnFailure.ABORT}
 
 
@@ -265,7 +273,7 @@ def test_a_learner_s_own_uncertainty_task(project):
 
 def test_the_recorded_text_tells_what_the_command_line_changed(project):
     config = project.load(UQ, "run.seed=3", "engine.tasks_per_rank=2", output="x.h5", max_iterations=4)
-    assert config.text == (
+    assert config.plan.text == (
         f"{UQ.rstrip()}\n\n# On the command line:\n#   --set run.seed=3\n#   --set engine.tasks_per_rank=2\n"
         "#   --output x.h5\n#   --max-iter 4\n"
     )
