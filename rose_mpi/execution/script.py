@@ -91,6 +91,17 @@ def run_script(
     sys.exit(status)
 
 
+def rehearse(preloaded: Preloaded) -> None:
+    """Do what every script needs once without one: the first write to a page that a fork shares copies it."""
+    os.environb[b"ROSE_REHEARSAL"] = b""
+    del os.environb[b"ROSE_REHEARSAL"]
+    exec(compile("pass", "", "exec"), {})
+    preloaded.label.write((b"python",), {})
+    _is_as_loaded(preloaded.libraries)
+    _flush_files()
+    gc.collect()
+
+
 def _compiled(file: str) -> CodeType | None:
     """A script's code; ``None`` if Python itself must say what is wrong with it."""
     try:
@@ -199,7 +210,7 @@ def _told(error: BaseException) -> int:
 def _flushed() -> bool:
     """Whether all that was written to the standard streams has gone out."""
     try:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream and not stream.closed:
                 stream.flush()
     except Exception:
