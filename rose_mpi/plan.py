@@ -29,6 +29,8 @@ class RunPlan:
         Tasks that a worker runs at a time.
     preload:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
+    launcher:
+        Words that start a command of several ranks; empty: found.
     text:
         The configuration as it was read, and what the command line changed; empty for a program.
     metrics:
@@ -44,5 +46,6 @@ class RunPlan:
     dedicated_coordinator: bool
     tasks_per_rank: int
     preload: tuple[str, ...] | None = None
+    launcher: str = ""
     text: str = ""
     metrics: tuple[str, ...] = ()

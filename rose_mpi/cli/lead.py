@@ -20,6 +20,7 @@ from rose_mpi.mpi.failure import end_job
 from rose_mpi.mpi.run import Run
 from rose_mpi.mpi.session import Session
 from rose_mpi.mpi.world import World
+from rose_mpi.tasks import Function, Task
 from rose_mpi.telling import tell
 
 _CODES: Final = {
@@ -59,6 +60,7 @@ def lead(
 
 
 def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> tuple[ExitCode, str]:
+    _refuse_too_wide(config, session)
     display = Display(quiet=quiet)
     run = Run(session, config.plan, [display], on_failure=lambda _: stopping.request())
     if run.moved:
@@ -75,6 +77,18 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
     if status is RunStatus.STOPPED:
         tell(f"stopped early; what was finished is in {run.layout.results}")
     return _CODES[status], under_way
+
+
+def _refuse_too_wide(config: RunConfig, session: Session) -> None:
+    """Refuse tasks that need more ranks than all learners together have."""
+    ranks = max(1, len(session.hosts) - 1)
+    for learner in config.learners:
+        for name, step in learner.steps.items():
+            if isinstance(step.work, Task | Function) and step.work.ranks > ranks:
+                raise UsageError(
+                    f"{learner.name}.{name} needs ranks = {step.work.ranks}, but this job has {ranks} for "
+                    f"tasks: start it with mpirun -n {step.work.ranks + 1} or more"
+                )
 
 
 async def _learn(config: RunConfig, run: Run, stopping: Stopping) -> RunStatus:

@@ -17,6 +17,7 @@ from rose_mpi.config.values import (
     Expressions,
     Finite,
     Iterations,
+    Launcher,
     Modules,
     Name,
     Names,
@@ -147,6 +148,7 @@ class EngineTable(Table):
     ranks_per_learner: RanksPerLearner = None
     coordinator: Literal["auto", "dedicated"] = "auto"
     tasks_per_rank: Count = 1
+    launcher: Launcher | None = None
     warm_python: bool = False
     preload: Modules = Field(default_factory=list)
 

@@ -39,6 +39,7 @@ def run_plan(
         dedicated_coordinator=config.engine.coordinator == "dedicated",
         tasks_per_rank=config.engine.tasks_per_rank,
         preload=config.engine.preloaded,
+        launcher=config.engine.launcher or "",
         text=text,
         metrics=tuple(metrics),
     )

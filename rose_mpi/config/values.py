@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import shlex
 from datetime import date, time
 from typing import Annotated, Any, Final
 
@@ -116,6 +117,18 @@ def _no_gpu(value: int) -> int:
     return value
 
 
+def _launcher(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words ({error}); check its quotes") from None
+    if words.count("{command}") != 1:
+        raise ValueError(
+            f"must hold the word {{command}} once, as in 'jsrun -n {{ranks}} {{command}}', not {value!r}"
+        )
+    return _without_nul(value)
+
+
 def _reference(value: str) -> str:
     if not REFERENCE.fullmatch(value):
         raise ValueError(f"must be 'module:function', not {value!r}")
@@ -153,6 +166,7 @@ Seconds = Annotated[float, PlainValidator(_seconds)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]
 NoGpu = Annotated[int, AfterValidator(_no_gpu)]
+Launcher = Annotated[str, AfterValidator(_launcher)]
 Reference = Annotated[str, AfterValidator(_reference)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -27,6 +27,8 @@ class RunContext:
         Variables from the configuration, for all tasks.
     preload:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
+    launcher:
+        Words that start a command of several ranks; empty: found.
     """
 
     run: str
@@ -37,3 +39,4 @@ class RunContext:
     cpus: frozenset[int]
     environment: Mapping[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] | None = None
+    launcher: str = ""

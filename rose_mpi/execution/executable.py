@@ -39,7 +39,7 @@ def spawn_of(call: TaskCall, attempt: int, context: RunContext, places: Sequence
     words, variables = argv(call, context), task_environment(call, attempt, context)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",
-        argv=launched(words, places, variables) if places else words,
+        argv=launched(words, places, variables, context.launcher) if places else words,
         environment=variables,
         cwd=str(workdir(call, context)),
         stdout=str(context.layout.stdout(call.id, attempt)),

@@ -23,6 +23,8 @@ class Settings:
         Uncertainty metrics whose kernels will be needed.
     preload:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
+    launcher:
+        Words that start a command of several ranks; empty: found.
     """
 
     run: str
@@ -32,6 +34,7 @@ class Settings:
     tasks_per_rank: int
     metrics: tuple[str, ...]
     preload: tuple[str, ...] | None = None
+    launcher: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Node:
             cpus=message.cpus,
             environment=settings.environment,
             preload=settings.preload,
+            launcher=settings.launcher,
         )
         self._hang_doorbell(settings.run, message.neighbours)
         worker = self._worker = Worker(context, self.channel, self.runner, self.progress.post)

@@ -106,6 +106,7 @@ def _settings(plan: RunPlan, layout: Layout) -> Settings:
         tasks_per_rank=plan.tasks_per_rank,
         metrics=plan.metrics,
         preload=plan.preload,
+        launcher=plan.launcher,
     )
 
 

@@ -108,6 +108,28 @@ def test_a_program_in_c_runs_as_two_processes(heat, tmp_path):
             assert state.state["residual"] == pytest.approx(8.871726460e-05, rel=1e-8)
 
 
+def test_the_user_s_own_launcher_starts_commands(tmp_path):
+    (tmp_path / "config.toml").write_text(HEAT.replace("{config_dir}/heat", "/bin/echo"))
+    launcher = 'engine.launcher="/bin/echo started {ranks} on {hosts}: {command}"'
+    sets = (launcher, "engine.ranks_per_learner=2", "run.max_iterations=1")
+    words = [word for value in sets for word in ("--set", value)]
+    outcome = run_rose_mpi(3, *words, "config.toml", cwd=tmp_path, timeout=60)
+    assert outcome.code == 0, outcome
+    logs = list(tmp_path.rglob("*simulation*"))
+    assert any("started 2 on" in path.read_text() for path in logs if path.is_file()), logs
+
+
+def test_more_ranks_than_the_job_has_are_told_at_the_start(tmp_path):
+    (tmp_path / "config.toml").write_text(HEAT.replace("{config_dir}/heat", "/bin/echo"))
+    outcome = run_rose_mpi(2, "config.toml", cwd=tmp_path, timeout=60)
+    assert outcome.code == ExitCode.USAGE, outcome
+    assert (
+        "a.simulation needs ranks = 2, but this job has 1 for tasks: start it with mpirun -n 3"
+        in outcome.errors
+    )
+    assert not (tmp_path / "results.h5").exists()
+
+
 def test_ranks_that_wait_for_one_that_failed_end_the_job_with_all_results(tmp_path):
     (tmp_path / "functions.py").write_text(FUNCTIONS)
     (tmp_path / "config.toml").write_text(STUCK)

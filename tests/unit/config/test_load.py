@@ -178,6 +178,14 @@ def test_functions_and_commands_may_run_on_several_ranks(project):
     assert (steps["prediction"].work.ranks, steps["simulation"].work.ranks) == (2, 3)
 
 
+def test_the_user_s_own_launcher(project):
+    words = "jsrun -n {ranks} {command}"
+    assert project.load(ACTIVE, f'engine.launcher="{words}"').plan.launcher == words
+    assert project.load(ACTIVE).plan.launcher == ""
+    for wrong in ("jsrun -n 2", "x {command}s"):
+        assert "{command}" in project.faults(ACTIVE, f'engine.launcher="{wrong}"')[0][2]
+
+
 def test_a_task_must_fit_into_the_group(project):
     text = UQ.replace('function = "mymodule:predict"', 'function = "mymodule:predict"\nranks = 3')
     faults = project.faults(text, "engine.ranks_per_learner=2")
