@@ -337,7 +337,9 @@ time.sleep(float(sys.argv[2]))
     for name, seconds in (("other", "600"), ("mine", "0")):
         warm.start(name, sys.executable, script, f"{name}.pid", seconds, HOW=warm.how_file, **ONE_THREAD)
     assert warm.wait()[0].token == "mine"
-    mine, other = ((warm.folder / "work" / f"{name}.pid").read_text() for name in ("mine", "other"))
+    files = [warm.folder / "work" / f"{name}.pid" for name in ("mine", "other")]
+    assert eventually(lambda: all(file.exists() and file.read_text() for file in files))
+    mine, other = (file.read_text() for file in files)
     assert eventually(lambda: not Path(f"/proc/{mine}").exists())
     assert Path(f"/proc/{other}").exists()
     warm.helper.kill("other")
