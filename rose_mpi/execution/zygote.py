@@ -16,6 +16,7 @@ import gc
 import marshal
 import os
 import resource  # noqa: F401  (os.wait4 imports it, and nothing may be loaded after the first fork)
+import select
 import signal
 import socket
 import sys
@@ -24,7 +25,8 @@ from typing import Any, ClassVar, NoReturn
 
 from rose_mpi.execution.own_process import Label, libraries_loaded
 from rose_mpi.execution.packets import receive, send
-from rose_mpi.execution.script import Preloaded, run_script
+from rose_mpi.execution.processes import wakeup_of_exits
+from rose_mpi.execution.script import Preloaded, rehearse, run_script
 
 _LEFT_TO_THE_HELPER = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -74,14 +76,27 @@ class Zygote:
 
     def serve(self, preloaded: Preloaded) -> None:
         """Fork on demand until the channel is closed."""
-        signal.signal(signal.SIGCHLD, lambda *_: self._reap())
+        wakeup = wakeup_of_exits()
+        poller = select.poll()
+        poller.register(wakeup, select.POLLIN)
+        poller.register(self._channel, select.POLLIN)
         while True:
-            message, descriptors = receive(self._channel)
-            if message is None:
-                return
-            with socket.socket(fileno=descriptors[0]) as channel:
-                if os.fork() == 0:
-                    self._become_task(channel, preloaded)
+            for descriptor, _ in poller.poll():
+                if descriptor == wakeup:
+                    os.read(wakeup, 4096)
+                    self._reap()
+                elif not self._fork(preloaded, wakeup):
+                    return
+
+    def _fork(self, preloaded: Preloaded, wakeup: int) -> bool:
+        message, descriptors = receive(self._channel)
+        if message is None:
+            return False
+        with socket.socket(fileno=descriptors[0]) as channel:
+            if os.fork() == 0:
+                os.close(wakeup)
+                self._become_task(channel, preloaded)
+        return True
 
     def _reap(self) -> None:
         while True:
@@ -94,10 +109,12 @@ class Zygote:
             self._say("ended", pid, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
     def _become_task(self, channel: socket.socket, preloaded: Preloaded) -> NoReturn:
+        os.close(signal.set_wakeup_fd(-1))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._channel.close()
         _reseed()
         gc.enable()
+        rehearse(preloaded)
         send(channel, marshal.dumps((os.getpid(),)))
         order, descriptors = receive(channel)
         if order is None:
