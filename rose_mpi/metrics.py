@@ -55,6 +55,10 @@ PREDICTIVE_STD: Final = "predictive_std"
 PREDICTIVE_INTERVAL_WIDTH: Final = "predictive_interval_width"
 NEGATIVE_LOG_LIKELIHOOD: Final = "negative_log_likelihood"
 CRPS: Final = "crps"
+EXPECTED_IMPROVEMENT: Final = "expected_improvement"
+PROBABILITY_OF_IMPROVEMENT: Final = "probability_of_improvement"
+UPPER_CONFIDENCE_BOUND: Final = "upper_confidence_bound"
+THOMPSON: Final = "thompson"
 
 _HIGHER_IS_BETTER = (
     QUERY_EFFICIENCY,
@@ -99,6 +103,10 @@ _LOWER_IS_BETTER = (
     PREDICTIVE_INTERVAL_WIDTH,
     NEGATIVE_LOG_LIKELIHOOD,
     CRPS,
+    EXPECTED_IMPROVEMENT,
+    PROBABILITY_OF_IMPROVEMENT,
+    UPPER_CONFIDENCE_BOUND,
+    THOMPSON,
 )
 
 STANDARD_OPERATORS: Final[dict[str, str]] = {
@@ -183,6 +191,10 @@ class LearningMetrics(StrEnum):
     PREDICTIVE_INTERVAL_WIDTH = auto()
     NEGATIVE_LOG_LIKELIHOOD = auto()
     CRPS = auto()
+    EXPECTED_IMPROVEMENT = auto()
+    PROBABILITY_OF_IMPROVEMENT = auto()
+    UPPER_CONFIDENCE_BOUND = auto()
+    THOMPSON = auto()
 
     LESS_THAN_THRESHOLD = "<"
     GREATER_THAN_THRESHOLD = ">"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -41,6 +41,7 @@ def score_ensemble(
     positions: Sequence[int] | None = None,
     excluded: ArrayLike | None = None,
     targets: ArrayLike | None = None,
+    parameters: Mapping[str, float] | None = None,
     seed: int = 0,
     threads: int = 1,
     block: int | None = None,
@@ -67,8 +68,10 @@ def score_ensemble(
         Candidates that must not be chosen; the same on all ranks.
     targets:
         True classes or values ``[candidates]``, for the metrics that need them; the same on all ranks.
+    parameters:
+        Numbers that the metric's formula takes, such as ``best``; the same on all ranks.
     seed:
-        For the metric ``random``.
+        For the metrics ``random`` and ``thompson``.
     threads:
         Threads on this rank for the built-in metrics.
     block:
@@ -88,7 +91,9 @@ def score_ensemble(
         arrays = [np.asarray(prediction) for prediction in predictions]
         masked = as_indices(excluded)
         checksum = zlib.crc32(masked.tobytes())
-        question = Question(metric, k, task_type, checksum, targets is not None, seed, block)
+        question = Question(
+            metric, k, task_type, checksum, targets is not None, seed, block, dict(parameters or {})
+        )
         return arrays, masked, make_offer(arrays, positions, question)
 
     arrays, masked, offer = _agreed(comm, describe)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError
+from rose_mpi.metrics import THOMPSON
 from rose_mpi.uq.registry import CLASSIFICATION, RANDOM, Metric
+from rose_mpi.uq.thompson import drawn_members, sampled_values
 from rose_mpi.uq.uniform import uniform
 
 CHUNK: Final = 256
@@ -38,11 +40,11 @@ def working_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
 
 
 def find_kernel(name: str, task_type: str) -> Callable[..., None]:
-    """The compiled formula of a built-in metric other than ``random``."""
-    from rose_mpi.uq.kernels import classification, regression  # noqa: PLC0415  (imports numba)
+    """The compiled formula of a built-in metric other than ``random`` and ``thompson``."""
+    from rose_mpi.uq.kernels import acquisition, classification, regression  # noqa: PLC0415  (numba)
 
-    module = classification if task_type == CLASSIFICATION else regression
-    kernel: Callable[..., None] = getattr(module, name)
+    modules = (classification,) if task_type == CLASSIFICATION else (regression, acquisition)
+    kernel: Callable[..., None] = next(vars(module)[name] for module in modules if name in vars(module))
     return kernel
 
 
@@ -81,14 +83,17 @@ def evaluate(
         If a user's metric returns anything but one number per candidate, or any score is NaN.
     """
     candidates = predictions.shape[1]
-    extra = (targets,) if metric.needs_targets else ()
+    extra: tuple[Any, ...] = (targets,) if metric.needs_targets else ()
     if metric.function is not None:
         scores = _one_score_each(metric, metric.function(scorer, predictions, *extra), candidates)
     elif metric.name == RANDOM:
         scores = uniform(seed, first, candidates)
+    elif metric.name == THOMPSON:
+        scores = sampled_values(predictions, drawn_members(seed, 1, len(predictions))[0], metric)
     else:
         kernel = find_kernel(metric.name, scorer.task_type)
         scores = np.empty(candidates)
+        extra += tuple(metric.parameters.values())
         for_ranges(lambda a, b: kernel(predictions, scores, a, b, *extra), candidates, threads)
     if candidates and np.isnan(scores.min()):
         undefined = first + np.flatnonzero(np.isnan(scores))[0]

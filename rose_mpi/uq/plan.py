@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.uq.evaluate import CHUNK, working_dtype
 from rose_mpi.uq.partition import Partition
-from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric, find_metric
+from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric, metric_with
 from rose_mpi.uq.selection import query_count
 from rose_mpi.uq.validation import PredictionError
 
@@ -32,6 +32,8 @@ class Question:
         Checksum of the excluded candidates.
     targets:
         Whether there are true values.
+    parameters:
+        Those of the metric's formula that are given.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class Question:
     targets: bool
     seed: int
     block: int | None
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,11 @@ def make_offer(arrays: Sequence[NDArray[Any]], positions: Sequence[int] | None, 
     Raises
     ------
     ScoreError
-        If it does not know the metric, or there are not as many positions as predictions.
+        If it does not know the metric or one of its parameters, or there are not as many positions as
+        predictions.
     """
     try:
-        find_metric(question.metric)
+        metric_with(question.metric, question.parameters)
     except UsageError as error:
         raise ScoreError(str(error)) from None
     if positions is not None and len(positions) != len(arrays):
@@ -135,7 +139,7 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
     """
     _check_same_question(offers)
     question = offers[0].question
-    metric = find_metric(question.metric)
+    metric = metric_with(question.metric, question.parameters)
     positions = _positions(offers)
     members = sorted(
         (position, shape, dtype)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,7 @@ from rose_mpi.errors import UsageError
 from rose_mpi.metrics import (
     AVERAGE_KL,
     CRPS,
+    EXPECTED_IMPROVEMENT,
     LEAST_CONFIDENCE,
     MARGIN,
     MUTUAL_INFORMATION,
@@ -19,10 +21,14 @@ from rose_mpi.metrics import (
     PREDICTIVE_INTERVAL_WIDTH,
     PREDICTIVE_STD,
     PREDICTIVE_VARIANCE,
+    PROBABILITY_OF_IMPROVEMENT,
+    THOMPSON,
+    UPPER_CONFIDENCE_BOUND,
     VARIATION_RATIO,
     VOTE_ENTROPY,
 )
 from rose_mpi.nearest import suggested
+from rose_mpi.uq.parameters import settled
 
 CLASSIFICATION: Final = "classification"
 REGRESSION: Final = "regression"
@@ -42,11 +48,13 @@ class Metric:
     task_types:
         The kinds of predictions it takes, of :data:`TASK_TYPES`.
     minimise:
-        Whether the smallest scores are the most uncertain ones; else the largest are.
+        Whether the smallest scores are the best to choose; else the largest are.
     needs_targets:
         Whether it compares predictions with the candidates' true values.
     function:
         The user's own ``function(scorer, predictions[, targets])``; ``None``: built in.
+    parameters:
+        Numbers that its formula takes, by name and in their order; NaN: the user must give it.
     """
 
     name: str
@@ -54,11 +62,14 @@ class Metric:
     minimise: bool = False
     needs_targets: bool = False
     function: Callable[..., Any] | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 def _named(*metrics: Metric) -> dict[str, Metric]:
     return {metric.name: metric for metric in metrics}
 
+
+_IMPROVEMENT: Final = {"best": math.nan, "xi": 0.0, "maximise": 0.0}
 
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     _named(
@@ -74,6 +85,10 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
         Metric(PREDICTIVE_INTERVAL_WIDTH, (REGRESSION,)),
         Metric(NEGATIVE_LOG_LIKELIHOOD, TASK_TYPES, needs_targets=True),
         Metric(CRPS, (REGRESSION,), needs_targets=True),
+        Metric(EXPECTED_IMPROVEMENT, (REGRESSION,), parameters=_IMPROVEMENT),
+        Metric(PROBABILITY_OF_IMPROVEMENT, (REGRESSION,), parameters=_IMPROVEMENT),
+        Metric(UPPER_CONFIDENCE_BOUND, (REGRESSION,), parameters={"kappa": 2.0, "maximise": 0.0}),
+        Metric(THOMPSON, (REGRESSION,), parameters={"maximise": 0.0}),
         Metric(RANDOM, TASK_TYPES),
     )
 )
@@ -138,3 +153,15 @@ def find_metric(name: str) -> Metric:
     if name in UQ_REGISTRY:
         return UQ_REGISTRY[name]
     raise UsageError(f"no metric is called {name!r}{suggested(name, UQ_REGISTRY)}")
+
+
+def metric_with(name: str, parameters: Mapping[str, float]) -> Metric:
+    """The metric called ``name`` with these parameters and its defaults for the others.
+
+    Raises
+    ------
+    UsageError
+        If there is no such metric, or a parameter does not fit or is missing.
+    """
+    metric = find_metric(name)
+    return replace(metric, parameters=settled(f"metric {name!r}", metric.parameters, parameters))

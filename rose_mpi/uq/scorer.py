@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.metrics import PREDICTIVE_ENTROPY, PREDICTIVE_VARIANCE
 from rose_mpi.uq.evaluate import evaluate, working_dtype
-from rose_mpi.uq.registry import (
-    CLASSIFICATION,
-    TASK_TYPES,
-    UQ_REGISTRY,
-    find_metric,
-)
+from rose_mpi.uq.registry import CLASSIFICATION, TASK_TYPES, UQ_REGISTRY, metric_with
 from rose_mpi.uq.selection import top_k
 from rose_mpi.uq.validation import check_prediction, check_targets
 
@@ -42,9 +38,22 @@ class UQScorer:
         self.task_type = task_type
 
     def score(
-        self, metric: str, mc_preds: ArrayLike, y_true: ArrayLike | None = None, *, seed: int = 0
+        self,
+        metric: str,
+        mc_preds: ArrayLike,
+        y_true: ArrayLike | None = None,
+        *,
+        seed: int = 0,
+        parameters: Mapping[str, float] | None = None,
     ) -> NDArray[np.float64]:
         """Scores of all candidates by one metric.
+
+        Parameters
+        ----------
+        seed:
+            For the metrics ``random`` and ``thompson``.
+        parameters:
+            Numbers that the metric's formula takes, such as ``best``.
 
         Returns
         -------
@@ -53,11 +62,12 @@ class UQScorer:
         Raises
         ------
         UsageError
-            If the metric is unknown, does not fit the task type, or needs ``y_true``; or shapes do not fit.
+            If the metric is unknown, does not fit the task type, or needs ``y_true``; or shapes or parameters
+            do not fit.
         ScoreError
             If predictions are no real numbers, not finite or no probabilities, or a score is NaN.
         """
-        found = find_metric(metric)
+        found = metric_with(metric, parameters or {})
         if self.task_type not in found.task_types:
             raise UsageError(
                 f"metric {metric!r} is for {' or '.join(found.task_types)}, not {self.task_type}"
@@ -76,11 +86,16 @@ class UQScorer:
     def compute_uncertainty(
         self, mc_preds: ArrayLike, y_true: ArrayLike | None = None
     ) -> dict[str, NDArray[np.float64]]:
-        """Scores by every metric of this task type; those that need ``y_true`` only if it is given."""
+        """Scores by every metric of this task type that measures uncertainty, so takes no parameters.
+
+        Those that need ``y_true`` are there only if it is given.
+        """
         return {
             name: self.score(name, mc_preds, y_true)
             for name, metric in UQ_REGISTRY.items()
-            if self.task_type in metric.task_types and not (metric.needs_targets and y_true is None)
+            if self.task_type in metric.task_types
+            and not metric.parameters
+            and not (metric.needs_targets and y_true is None)
         }
 
     def select_top_uncertain(
@@ -89,6 +104,9 @@ class UQScorer:
         k: int = 10,
         metric: str | None = None,
         y_true: ArrayLike | None = None,
+        *,
+        seed: int = 0,
+        parameters: Mapping[str, float] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Indices and scores of the ``k`` most uncertain candidates, best first; ties by index.
 
@@ -97,7 +115,7 @@ class UQScorer:
         """
         if metric is None:
             metric = PREDICTIVE_ENTROPY if self.task_type == CLASSIFICATION else PREDICTIVE_VARIANCE
-        scores = self.score(metric, mc_preds, y_true)
+        scores = self.score(metric, mc_preds, y_true, seed=seed, parameters=parameters)
         chosen = top_k(scores, k, minimise=UQ_REGISTRY[metric].minimise)
         return chosen.indices, chosen.scores
 

@@ -16,68 +16,11 @@ from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
 from rose_mpi.uq.kernels.logarithm import natural_log
+from rose_mpi.uq.kernels.moments import MOMENTS, ORIGIN, SQUARES, TILE, sum_differences, variance_of
 
-_TILE = 2048
 _PAIR_TILE = 512
 _COVERAGE = 0.95
 _SMALLEST_VARIANCE = 1e-8
-
-_SQUARES = _TILE
-_ORIGIN = 2 * _TILE
-_MOMENTS = 3 * _TILE
-
-
-@jit
-def _add_eight(
-    predictions: NDArray[np.floating], member: int, first: int, last: int, moments: NDArray[np.float64]
-) -> None:
-    a, b = predictions[member, first:last], predictions[member + 1, first:last]
-    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
-    e, f = predictions[member + 4, first:last], predictions[member + 5, first:last]
-    g, h = predictions[member + 6, first:last], predictions[member + 7, first:last]
-    for i in range(a.size):
-        total = moments[i]
-        squares = moments[_SQUARES + i]
-        for value in (a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]):
-            difference = np.float64(value) - moments[_ORIGIN + i]
-            total += difference
-            squares += difference * difference
-        moments[i] = total
-        moments[_SQUARES + i] = squares
-
-
-@jit
-def _add_one(values: NDArray[np.floating], moments: NDArray[np.float64]) -> None:
-    for i in range(values.size):
-        difference = np.float64(values[i]) - moments[_ORIGIN + i]
-        moments[i] += difference
-        moments[_SQUARES + i] += difference * difference
-
-
-@jit
-def _sum_differences(
-    predictions: NDArray[np.floating], first: int, last: int, moments: NDArray[np.float64]
-) -> None:
-    """Sum each candidate's differences to its first member, and their squares.
-
-    ``moments`` holds the sums, from ``_SQUARES`` on those of the squares, and from ``_ORIGIN`` on the first
-    member's values.
-    """
-    members = predictions.shape[0]
-    origin = predictions[0, first:last]
-    moments[:_ORIGIN] = 0.0
-    for i in range(origin.size):
-        moments[_ORIGIN + i] = origin[i]
-    in_eights = members - members % 8
-    for member in range(0, in_eights, 8):
-        _add_eight(predictions, member, first, last, moments)
-    for member in range(in_eights, members):
-        _add_one(predictions[member, first:last], moments)
-
-
-@jit
-def _variance(total: float, squares: float, members: int) -> float:
-    return max((squares - total * total / members) / members, 0.0)
 
 
 @jit
@@ -86,13 +29,13 @@ def predictive_variance(
 ) -> None:
     """Variance over the members, divided by their number (not one less)."""
     members = predictions.shape[0]
-    moments = np.empty(_MOMENTS)
-    for first in range(start, stop, _TILE):
-        last = min(first + _TILE, stop)
-        _sum_differences(predictions, first, last, moments)
+    moments = np.empty(MOMENTS)
+    for first in range(start, stop, TILE):
+        last = min(first + TILE, stop)
+        sum_differences(predictions, first, last, moments)
         result = scores[first:last]
         for i in range(result.size):
-            result[i] = _variance(moments[i], moments[_SQUARES + i], members)
+            result[i] = variance_of(moments[i], moments[SQUARES + i], members)
 
 
 @jit
@@ -119,15 +62,15 @@ def negative_log_likelihood(
     members in full agreement give a finite score.
     """
     members = predictions.shape[0]
-    moments = np.empty(_MOMENTS)
-    for first in range(start, stop, _TILE):
-        last = min(first + _TILE, stop)
-        _sum_differences(predictions, first, last, moments)
+    moments = np.empty(MOMENTS)
+    for first in range(start, stop, TILE):
+        last = min(first + TILE, stop)
+        sum_differences(predictions, first, last, moments)
         result = scores[first:last]
         true_values = targets[first:last]
         for i in range(result.size):
-            variance = max(_variance(moments[i], moments[_SQUARES + i], members), _SMALLEST_VARIANCE)
-            error = true_values[i] - moments[_ORIGIN + i] - moments[i] / members
+            variance = max(variance_of(moments[i], moments[SQUARES + i], members), _SMALLEST_VARIANCE)
+            error = true_values[i] - moments[ORIGIN + i] - moments[i] / members
             result[i] = 0.5 * (natural_log(2.0 * pi * variance) + error * error / variance)
 
 
@@ -199,9 +142,9 @@ def _keep_four(
     a, b = predictions[member, first:last], predictions[member + 1, first:last]
     c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
     for i in range(a.size):
-        low, second_low, third_low = extremes[i], extremes[_TILE + i], extremes[2 * _TILE + i]
-        high, second_high = extremes[3 * _TILE + i], extremes[4 * _TILE + i]
-        third_high = extremes[5 * _TILE + i]
+        low, second_low, third_low = extremes[i], extremes[TILE + i], extremes[2 * TILE + i]
+        high, second_high = extremes[3 * TILE + i], extremes[4 * TILE + i]
+        third_high = extremes[5 * TILE + i]
         for value in (a[i], b[i], c[i], d[i]):
             passed = max(low, value)
             low = min(low, value)
@@ -211,9 +154,9 @@ def _keep_four(
             high = max(high, value)
             third_high = max(third_high, min(second_high, passed))
             second_high = max(second_high, passed)
-        extremes[i], extremes[_TILE + i], extremes[2 * _TILE + i] = low, second_low, third_low
-        extremes[3 * _TILE + i], extremes[4 * _TILE + i] = high, second_high
-        extremes[5 * _TILE + i] = third_high
+        extremes[i], extremes[TILE + i], extremes[2 * TILE + i] = low, second_low, third_low
+        extremes[3 * TILE + i], extremes[4 * TILE + i] = high, second_high
+        extremes[5 * TILE + i] = third_high
 
 
 @jit
@@ -223,15 +166,15 @@ def _keep_one(
     """Insert one member's values, which ``passed`` carries from one order to the next."""
     for i in range(values.size):
         passed[i] = values[i]
-        passed[_TILE + i] = values[i]
+        passed[TILE + i] = values[i]
     for order in range(kept):
-        low = extremes[order * _TILE : order * _TILE + values.size]
-        high = extremes[(kept + order) * _TILE : (kept + order) * _TILE + values.size]
+        low = extremes[order * TILE : order * TILE + values.size]
+        high = extremes[(kept + order) * TILE : (kept + order) * TILE + values.size]
         for i in range(values.size):
             lowest, small = low[i], passed[i]
-            highest, large = high[i], passed[_TILE + i]
+            highest, large = high[i], passed[TILE + i]
             low[i], passed[i] = min(lowest, small), max(lowest, small)
-            high[i], passed[_TILE + i] = max(highest, large), min(highest, large)
+            high[i], passed[TILE + i] = max(highest, large), min(highest, large)
 
 
 @jit
@@ -250,18 +193,18 @@ def predictive_interval_width(
     above = min(below + 1, members - 1)
     kept = max(above + 1, 3)
     in_fours = members - members % 4 if kept == 3 else 0
-    extremes = np.empty(2 * kept * _TILE, predictions.dtype)
-    passed = np.empty(2 * _TILE, predictions.dtype)
-    for first in range(start, stop, _TILE):
-        last = min(first + _TILE, stop)
-        extremes[: kept * _TILE] = np.inf
-        extremes[kept * _TILE :] = -np.inf
+    extremes = np.empty(2 * kept * TILE, predictions.dtype)
+    passed = np.empty(2 * TILE, predictions.dtype)
+    for first in range(start, stop, TILE):
+        last = min(first + TILE, stop)
+        extremes[: kept * TILE] = np.inf
+        extremes[kept * TILE :] = -np.inf
         for member in range(0, in_fours, 4):
             _keep_four(predictions, member, first, last, extremes)
         for member in range(in_fours, members):
             _keep_one(predictions[member, first:last], extremes, kept, passed)
-        low = extremes[: kept * _TILE].reshape(kept, _TILE)
-        high = extremes[kept * _TILE :].reshape(kept, _TILE)
+        low = extremes[: kept * TILE].reshape(kept, TILE)
+        high = extremes[kept * TILE :].reshape(kept, TILE)
         for i in range(last - first):
             outer = np.float64(high[below, i]) - np.float64(low[below, i])
             inner = np.float64(high[above, i]) - np.float64(low[above, i])

@@ -84,7 +84,9 @@ def test_equals_the_formula(name, task_type, dtype, members):
 
 
 def test_every_built_in_metric_has_a_reference():
-    pairs = {(m.name, t) for m in METRICS.values() for t in m.task_types if m.name != RANDOM}
+    """Those with parameters have them in test_acquisition."""
+    plain = [m for m in METRICS.values() if m.name != RANDOM and not m.parameters]
+    pairs = {(m.name, t) for m in plain for t in m.task_types}
     assert pairs == set(REFERENCES)
 
 
