@@ -4,7 +4,8 @@
 
     RoseError
     ├── UsageError (ValueError)           the command line or a call is wrong
-    │   └── ConfigError                   config.toml is wrong: all its faults at once
+    │   ├── ConfigError                   config.toml is wrong: all its faults at once
+    │   └── LockedError                   another run writes these results
     ├── StoppedError (RuntimeError)        the run is asked to stop, and begins nothing more
     ├── LauncherError (RuntimeError)      the MPI launcher and the MPI library do not fit
     ├── TaskError (RuntimeError)          a task failed for good
@@ -59,6 +60,10 @@ class ConfigError(UsageError):
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         lines = "\n".join(f"  {fault}" for fault in faults)
         super().__init__(f"{file} has {count}:\n{lines}")
+
+
+class LockedError(UsageError):
+    """Another run writes the same results file."""
 
 
 class StoppedError(RoseError, RuntimeError):

@@ -26,6 +26,11 @@ class Layout:
         return self._beside(".h5.log")
 
     @property
+    def lock(self) -> Path:
+        """The file that names the run which writes these results now."""
+        return self._beside(".h5.lock")
+
+    @property
     def arrays(self) -> Path:
         """Folder of the large arrays, each in a file written once."""
         return self._beside(".d")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
@@ -13,6 +14,7 @@ from rose_mpi.layout import Layout
 from rose_mpi.mpi.messages import Settings
 from rose_mpi.mpi.session import SETTLE_SECONDS, Session
 from rose_mpi.plan import RunPlan
+from rose_mpi.store.lock import Lock
 from rose_mpi.store.rotate import set_aside
 from rose_mpi.store.writer import ResultsWriter
 
@@ -37,7 +39,8 @@ class Run:
     Raises
     ------
     UsageError
-        If a metric of the user's own cannot be imported, or groups cannot have the wanted size.
+        If a metric of the user's own cannot be imported, groups cannot have the wanted size, or another run
+        writes the same results.
     StoreError
         If the results cannot be written.
     """
@@ -55,15 +58,19 @@ class Run:
         self._observers = list(observers)
         settings = _settings(plan, self.layout)
         _load_metrics(settings)
-        self.executor = session.begin(
-            settings,
-            dedicated=plan.dedicated_coordinator,
-            ranks_per_learner=plan.ranks_per_learner,
-            observe=self.observe,
-        )
-        self.moved = set_aside(self.layout)
-        self._writer = ResultsWriter(self.layout, on_failure)
-        self._observers.insert(0, self._writer)
+        self._lock = Lock(self.layout, plan.name)
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self.executor = session.begin(
+                settings,
+                dedicated=plan.dedicated_coordinator,
+                ranks_per_learner=plan.ranks_per_learner,
+                observe=self.observe,
+            )
+            self.moved = set_aside(self.layout)
+            self._writer = ResultsWriter(self.layout, on_failure, self._lock.beat)
+            self._observers.insert(0, self._writer)
+            undo.pop_all()
 
     def start(self) -> None:
         """Tell that the run begins."""
@@ -94,7 +101,10 @@ class Run:
         StoreError
             If the disk refused for long; the log is kept then.
         """
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            self._lock.release()
 
 
 def _settings(plan: RunPlan, layout: Layout) -> Settings:

@@ -12,6 +12,7 @@ from rose_mpi.events import IterationFinished
 from rose_mpi.layout import Layout
 from rose_mpi.store.budget import FoldBudget
 from rose_mpi.store.keeper import Keeper
+from rose_mpi.store.lock import BEAT
 from rose_mpi.store.patience import Patience
 from rose_mpi.store.records import Record
 
@@ -21,8 +22,15 @@ SYNC_INTERVAL: Final = 0.05
 class Service:
     """What the writer's thread does with the records that arrive after the run's start."""
 
-    def __init__(self, layout: Layout, keeper: Keeper, arrivals: queue.SimpleQueue[Record | None]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        keeper: Keeper,
+        arrivals: queue.SimpleQueue[Record | None],
+        beat: Callable[[], None],
+    ) -> None:
         self._keeper = keeper
+        self._beat = beat
         self._queue = arrivals
         self._patience = Patience(layout)
         self._budget = FoldBudget()
@@ -37,11 +45,12 @@ class Service:
         Raises
         ------
         StoreError
-            If the disk refused for long.
+            If the disk refused for long, or the lock was lost.
         """
         self._patience.insist(self._begin)
         while not self._closing:
             self._receive(self._seconds_to_next_duty())
+            self._beat()
             self._patience.insist(self._commit)
             if self._log_is_doubtful:
                 self._patience.insist(self._refold)
@@ -100,6 +109,7 @@ class Service:
             self._receive(0)
         with suppress(OSError):
             self._commit()
+            self._beat()
 
     def _try_to_fold(self) -> None:
         """Fold; if the disk refuses, the log goes on and the next fold tries again."""
@@ -115,6 +125,6 @@ class Service:
         growth = 1 + keeper.log_size / max(keeper.file_size, 1)
         return self._began + self._budget.due(growth)
 
-    def _seconds_to_next_duty(self) -> float | None:
+    def _seconds_to_next_duty(self) -> float:
         due = min(self._fold_due(), float("inf") if self._sync_due is None else self._sync_due)
-        return None if due == float("inf") else max(0.0, due - time.monotonic())
+        return min(BEAT, max(0.0, due - time.monotonic()))

@@ -28,6 +28,8 @@ class ResultsWriter:
         Where to write; the folder is made where it is missing.
     on_failure:
         Called once, from the writer's thread, when it has given up: the run should end then.
+    beat:
+        Called every few seconds from the writer's thread; a :class:`StoreError` ends the writing.
 
     Raises
     ------
@@ -35,10 +37,16 @@ class ResultsWriter:
         If there is a results file or a log already, or the folder cannot be made.
     """
 
-    def __init__(self, layout: Layout, on_failure: Callable[[BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        on_failure: Callable[[BaseException], None] | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         _claim(layout)
         self._layout = layout
         self._on_failure = on_failure
+        self._beat = beat
         self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._keeper: Keeper | None = None
@@ -81,7 +89,7 @@ class ResultsWriter:
             if not isinstance(first, RunStarted):
                 raise RuntimeError(f"the first event of a run must be RunStarted, not {type(first).__name__}")
             self._keeper = Keeper(self._layout, first)
-            Service(self._layout, self._keeper, self._queue).run()
+            Service(self._layout, self._keeper, self._queue, self._beat).run()
         except BaseException as error:
             self._failure = error
             if self._on_failure:
