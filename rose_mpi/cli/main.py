@@ -113,6 +113,18 @@ def check(config: str, overrides: tuple[str, ...]) -> None:
     check_config(config, overrides)
 
 
+@_commands.command()
+@click.argument("file")
+def status(file: str) -> None:
+    """Show how far the run of a results file is, also while it goes on.
+
+    Exit code 0: done; 3: ended, and a learner failed; 75: it runs or can be resumed; 2: no such file.
+    """
+    from rose_mpi.cli.status import status as show_status  # noqa: PLC0415
+
+    sys.exit(show_status(file))
+
+
 def main() -> None:
     """Entry point of the ``rose-mpi`` command; ends the process."""
     for stream in (sys.stdout, sys.stderr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 
 from rose_mpi.events import (
@@ -17,6 +18,7 @@ from rose_mpi.events import (
 )
 from rose_mpi.iteration import IterationState
 from rose_mpi.ranking import Standing
+from rose_mpi.store.state import RunRecord
 
 
 @dataclass(slots=True)
@@ -78,6 +80,18 @@ class Record:
         self.run: RunStarted | None = None
         self.learners: dict[str, LearnerRecord] = {}
         self._lock = threading.Lock()
+
+    def recall(self, run: RunRecord) -> None:
+        """Take in what an earlier part of the run recorded."""
+        tasks = Counter(run.tasks.columns["learner"])
+        with self._lock:
+            self.run = run.started
+            for name, learner in run.learners.items():
+                known = self.learners[name] = LearnerRecord(learner.started, tasks=tasks[name])
+                for state in learner.iterations:
+                    self._iteration(known, state)
+                if learner.stop_reason:
+                    known.end = LearnerFinished(name, learner.stop_reason, learner.finished, learner.error)
 
     def __call__(self, event: Event) -> None:
         """Take in one event; those of a learner that never started are passed over."""

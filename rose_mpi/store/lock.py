@@ -126,6 +126,15 @@ class Lock:
             guard.unlink()
 
 
+def writer_of(layout: Layout) -> Holder | None:
+    """Who writes a run's results now, as far as can be seen from here; ``None`` if nobody does."""
+    holder = holder_in(layout.lock)
+    if holder is None or holder.is_alive() is False:
+        return None
+    silent = holder.is_alive() is None and time.time() - holder.touched > SILENCE
+    return None if silent else holder
+
+
 def _pass_by(guard: Path, draft: Path) -> None:
     """Somebody else removes a dead run's lock; if they died over it, remove theirs."""
     holder = holder_in(guard)
