@@ -7,18 +7,17 @@ rank alone is agreed upon before anybody goes on, so that all raise the same err
 
 from __future__ import annotations
 
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import ArrayLike, NDArray
 
-from rose_mpi.errors import ScoreError
+from rose_mpi.uq.agreement import agreed
 from rose_mpi.uq.evaluate import CHUNK, evaluate
 from rose_mpi.uq.plan import Offer, Plan, Question, as_indices, make_offer, make_plan
 from rose_mpi.uq.registry import RANDOM
@@ -26,9 +25,7 @@ from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.scores import Scores
 from rose_mpi.uq.selection import Selection, merge, top_k
 from rose_mpi.uq.uniform import uniform
-from rose_mpi.uq.validation import PredictionError, check_prediction, check_targets
-
-_Value = TypeVar("_Value")
+from rose_mpi.uq.validation import check_prediction, check_targets
 
 
 def score_ensemble(
@@ -96,9 +93,9 @@ def score_ensemble(
         )
         return arrays, masked, make_offer(arrays, positions, question)
 
-    arrays, masked, offer = _agreed(comm, describe)
+    arrays, masked, offer = agreed(comm, describe)
     plan = make_plan(comm.allgather(offer), masked)
-    share = _agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, seed, threads))
+    share = agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, seed, threads))
     scores = _score_share(comm, plan, share)
     return _select(comm, plan, share, scores, masked)
 
@@ -160,7 +157,7 @@ def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share) -> NDArray[np.f
             raise failures[0]
         return scores
 
-    return _agreed(comm, result)
+    return agreed(comm, result)
 
 
 def _score_block(plan: Plan, share: _Share, start: int, block: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -262,27 +259,3 @@ def _chunk_sums(scores: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray
     padded.reshape(-1)[: len(scores)][kept] = scores[kept]
     sums: NDArray[np.float64] = padded.sum(axis=1)
     return sums
-
-
-def _agreed(comm: MPI.Intracomm, work: Callable[[], _Value]) -> _Value:
-    """What ``work`` returns on this rank, unless it failed on any rank: then all raise the same error."""
-    error: ScoreError | None = None
-    cause: Exception | None = None
-    try:
-        value = work()
-    except ScoreError as fault:
-        error = fault
-    except Exception as fault:
-        cause = fault
-        error = ScoreError(f"rank {comm.rank}: {type(fault).__name__}: {fault}")
-    errors = [other for other in comm.allgather(error) if other is not None]
-    if errors:
-        raise min(errors, key=_precedence) from cause
-    return value
-
-
-def _precedence(error: ScoreError) -> tuple[int, int]:
-    """The prediction with the smallest number first, then other errors by rank."""
-    if isinstance(error, PredictionError):
-        return error.position, error.candidate or 0
-    return sys.maxsize, 0
