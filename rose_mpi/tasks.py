@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rose_mpi.positional import positional
+
 
 class TaskStatus(StrEnum):
     """How one attempt of a task ended."""
@@ -24,6 +26,7 @@ class Expects(StrEnum):
     PREDICTION = "prediction"
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class Task:
     """An executable to run.
@@ -64,6 +67,7 @@ class Task:
     cwd: str | None = None
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class Function:
     """A Python function to run inside a worker rank.
@@ -92,6 +96,7 @@ class Function:
     ranks: int = 1
 
 
+@positional
 @dataclass(frozen=True, slots=True, order=True)
 class TaskId:
     """Which task of which learner: unique within a run."""
@@ -107,6 +112,7 @@ class TaskId:
         return f"{name}.{self.model}" if self.model else name
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class TaskCall:
     """One task as a learner asks for it.
@@ -126,6 +132,7 @@ class TaskCall:
     selection: str | None = None
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class FileArray:
     """An array that a task left in a ``.npy`` file."""
@@ -133,6 +140,7 @@ class FileArray:
     path: str
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class RankArray:
     """An array that a function returned and that stays in the memory of the rank that ran it."""
@@ -141,6 +149,7 @@ class RankArray:
     key: str
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class Pickled:
     """A Python value that JSON cannot say, on its way from a rank of this job to the program that waits."""
@@ -148,6 +157,7 @@ class Pickled:
     data: bytes
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """What one attempt of a task came to; times are seconds since 1970-01-01.

@@ -37,6 +37,7 @@ PLAIN = {
     "metrics.py",
     "nearest.py",
     "plan.py",
+    "positional.py",
     "ranking.py",
     "schedules.py",
     "tasks.py",

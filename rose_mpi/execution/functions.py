@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +19,7 @@ from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.arrays import check_prediction_type
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.folders import workdir
+from rose_mpi.execution.parameters import parameters_of
 from rose_mpi.execution.pickled import sendable_value, unpickled_call
 from rose_mpi.execution.registering import pickled_state, registering
 from rose_mpi.execution.values import plain_value
@@ -45,35 +46,21 @@ def call_function(call: TaskCall, context: RunContext, comm: object = None) -> A
     work = call.work
     assert isinstance(work, Function)
     function, args, given = _parts(work, context)
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some functions written in C
+    parameters = parameters_of(function)
+    if parameters is None:
         return _awaited(function(*args, **given))
-    folder = workdir(call, context)
-    offered = {
-        "learner": call.id.learner,
-        "iteration": call.id.iteration,
-        "index": call.id.index,
-        "model": call.id.model,
-        "seed": call.seed,
-        "selection": call.selection,
-        "workdir": str(folder),
-    }
-    if comm is not None:
-        offered["comm"] = comm
-    try:
-        taken = signature.bind_partial(*args, **given).arguments
-        more = {name: offered[name] for name in signature.parameters if name in offered and name not in taken}
-        signature.bind(*args, **given, **more)
-    except TypeError as error:
-        raise TaskError(f"{work.reference}{signature} cannot be called: {error}") from None
-    if comm is not None and "comm" not in signature.parameters:
+    signature = parameters.signature
+    if comm is not None and "comm" not in parameters.offered:
         raise TaskError(
             f"{work.reference}{signature} runs on {work.ranks} ranks and takes no argument 'comm', the "
             f"communicator of these: without it all would do the same"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    return _awaited(function(*args, **given, **more))
+    more = _offer(parameters.free(len(args)) - given.keys(), call, context, comm)
+    try:
+        return _awaited(function(*args, **given, **more))
+    except TypeError:
+        _check_arguments(work.reference, signature, args, given | more)
+        raise
 
 
 def function_result(
@@ -116,6 +103,36 @@ def _parts(work: Function, context: RunContext) -> tuple[Callable[..., Any], tup
     if work.pickled:
         return unpickled_call(work.pickled)
     return resolve(work.reference, context.root), (), dict(work.kwargs)
+
+
+def _offer(names: Set[str], call: TaskCall, context: RunContext, comm: object) -> dict[str, Any]:
+    """The values of the offered arguments that a function takes."""
+    if not names:
+        return {}
+    folder = workdir(call, context)
+    if "workdir" in names:
+        folder.mkdir(parents=True, exist_ok=True)
+    values = {
+        "learner": call.id.learner,
+        "iteration": call.id.iteration,
+        "index": call.id.index,
+        "model": call.id.model,
+        "seed": call.seed,
+        "selection": call.selection,
+        "workdir": str(folder),
+    }
+    if comm is not None:
+        values["comm"] = comm
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _check_arguments(
+    reference: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TaskError(f"{reference}{signature} cannot be called: {error}") from None
 
 
 def _awaited(value: Any) -> Any:

@@ -10,12 +10,10 @@ from typing import TypeVar
 from rose_mpi.errors import ScoreError, TaskError, UsageError
 from rose_mpi.events import GroupChanged, Observer, TaskFinished
 from rose_mpi.mpi.channel import Channel
+from rose_mpi.mpi.loan_messages import AskLoan, LoanRefused, LoanReturned
 from rose_mpi.mpi.messages import (
-    AskLoan,
     CancelTasks,
     CloseLearner,
-    LoanRefused,
-    LoanReturned,
     RanksTaken,
     ReleaseRanks,
     RunStage,

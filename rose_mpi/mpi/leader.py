@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import singledispatchmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, LoanRefused, LoanReturned, RecallLoan
 from rose_mpi.mpi.messages import (
-    AskLoan,
     CancelTasks,
     CloseLearner,
     DropArrays,
     KillTask,
-    Loan,
-    LoanOver,
-    LoanRefused,
-    LoanReturned,
     RanksTaken,
-    RecallLoan,
     ReleaseRanks,
     RunStage,
     RunTask,
@@ -26,6 +21,7 @@ from rose_mpi.mpi.messages import (
     TaskDropped,
     TaskEnded,
     TaskReport,
+    TasksReturned,
 )
 from rose_mpi.mpi.wide import WideLead
 from rose_mpi.scheduling.dispatcher import Dispatcher
@@ -66,6 +62,18 @@ class Leader:
         self._functions = functions
         self._dispatcher = Dispatcher(slots, functions)
         self._lent_to: dict[int, int] = {}
+        self._ways: Mapping[type, Callable[[Any], None]] = {
+            Run: self._run,
+            RunTogether: self.wide.start,
+            Report: self._report,
+            Drop: self._drop,
+            Kill: self._kill,
+            Lend: self._lend,
+            GiveBack: self._give_back,
+            Recall: self._recall,
+            HandOver: self._hand_over,
+            Discard: self._discard,
+        }
 
     def take_ranks(self, owner: int, message: TakeRanks) -> None:
         """Ranks belong to this leader: from another one, or at the beginning from the coordinator."""
@@ -92,6 +100,10 @@ class Leader:
     def task_ended(self, message: TaskEnded) -> None:
         """A worker ended an attempt."""
         self._ended(message.result)
+
+    def tasks_returned(self, rank: int, message: TasksReturned) -> None:
+        """A worker gives back what would have to wait there."""
+        self._carry_out(self._dispatcher.returned(rank, message.tasks))
 
     def ask_loan(self, message: AskLoan) -> None:
         """Lend an idle rank, or say that there is none."""
@@ -131,50 +143,33 @@ class Leader:
 
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
         for instruction in instructions:
-            self._act(instruction)
+            self._ways[type(instruction)](instruction)
 
-    @singledispatchmethod
-    def _act(self, instruction: Instruction) -> None:
-        raise TypeError(f"no way to carry out {instruction!r}")
-
-    @_act.register
-    def _(self, run: Run) -> None:
+    def _run(self, run: Run) -> None:
         self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep))
 
-    @_act.register
-    def _(self, run: RunTogether) -> None:
-        self.wide.start(run)
-
-    @_act.register
-    def _(self, report: Report) -> None:
+    def _report(self, report: Report) -> None:
         self._channel.send(COORDINATOR, TaskReport(report.result, report.final))
 
-    @_act.register
-    def _(self, drop: Drop) -> None:
+    def _drop(self, drop: Drop) -> None:
         self._channel.send(COORDINATOR, TaskDropped(drop.task))
 
-    @_act.register
-    def _(self, kill: Kill) -> None:
+    def _kill(self, kill: Kill) -> None:
         if not self.wide.cancel(kill.task):
             self._channel.send(kill.rank, KillTask(kill.task, kill.attempt))
 
-    @_act.register
-    def _(self, lend: Lend) -> None:
+    def _lend(self, lend: Lend) -> None:
         self._lent_to[lend.rank] = lend.borrower
         self._channel.send(lend.borrower, Loan(lend.rank, self._functions))
 
-    @_act.register
-    def _(self, back: GiveBack) -> None:
+    def _give_back(self, back: GiveBack) -> None:
         self._channel.send(back.owner, LoanOver(back.rank, back.unsuited))
 
-    @_act.register
-    def _(self, recall: Recall) -> None:
+    def _recall(self, recall: Recall) -> None:
         self._channel.send(recall.borrower, RecallLoan(recall.rank))
 
-    @_act.register
-    def _(self, over: HandOver) -> None:
+    def _hand_over(self, over: HandOver) -> None:
         self._channel.send(over.to, TakeRanks(over.ranks))
 
-    @_act.register
-    def _(self, discard: Discard) -> None:
+    def _discard(self, discard: Discard) -> None:
         self._channel.send(discard.rank, DropArrays(discard.keys))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from rose_mpi.execution.launcher import Place
 from rose_mpi.layout import Layout
+from rose_mpi.mpi.loan_messages import LoanMessage
 from rose_mpi.mpi.wide_messages import WideMessage
+from rose_mpi.positional import positional
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
 
@@ -84,6 +86,7 @@ class ReleaseRanks:
     to: int
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class RunStage:
     """Tasks for a group. To its leader."""
@@ -105,6 +108,7 @@ class CloseLearner:
     learner: str
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class TaskReport:
     """An attempt ended, for good if ``final``; the job is to end if it is ``stuck``. To the coordinator."""
@@ -121,6 +125,7 @@ class TaskDropped:
     task: TaskId
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class RunTask:
     """Run an attempt of a task; a command with ``places`` runs in these. To a worker."""
@@ -147,6 +152,7 @@ class DropArrays:
     keys: tuple[str, ...]
 
 
+@positional
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
     """An attempt ended. To the leader that asked for it."""
@@ -155,48 +161,10 @@ class TaskEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class AskLoan:
-    """Lend a rank to ``borrower`` if one is idle. To a leader."""
+class TasksReturned:
+    """These functions waited longer than expected and have not begun. To the leader that gave them."""
 
-    borrower: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoanRefused:
-    """No rank is idle. To the coordinator."""
-
-    borrower: int
-
-
-@dataclass(frozen=True, slots=True)
-class Loan:
-    """Use my ``rank``. To the borrowing leader."""
-
-    rank: int
-    functions: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RecallLoan:
-    """Return ``rank`` when its task ends. To the borrowing leader."""
-
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoanOver:
-    """Your ``rank`` is yours again; ``unsuited`` if it may not run what waits here. To its owner."""
-
-    rank: int
-    unsuited: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LoanReturned:
-    """My rank came back from ``borrower``, unsuited or not. To the coordinator."""
-
-    borrower: int
-    unsuited: bool
+    tasks: tuple[TaskId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,18 +248,14 @@ Message = (
     | KillTask
     | DropArrays
     | TaskEnded
-    | AskLoan
-    | LoanRefused
-    | Loan
-    | RecallLoan
-    | LoanOver
-    | LoanReturned
+    | TasksReturned
     | ScoreEnsemble
     | PrepareScore
     | ScoreReady
     | ScoreGo
     | MemberScored
     | ScoreEnded
+    | LoanMessage
     | WideMessage
     | StopRequested
     | Goodbye

@@ -15,6 +15,7 @@ from rose_mpi.mpi.doorbell import Doorbell
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
+from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, RecallLoan
 from rose_mpi.mpi.progress import LONGEST_SLEEP_AMONG_NEIGHBOURS, Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
 from rose_mpi.mpi.wide import WideMember
@@ -83,7 +84,7 @@ class Node:
             launcher=settings.launcher,
         )
         self._hang_doorbell(settings.run, message.neighbours)
-        worker = self._worker = Worker(context, self.channel, self.runner, self.progress.post)
+        worker = self._worker = Worker(context, self.channel, self.runner, self.progress)
         self.progress.watch(worker.fileno(), worker.collect)
         kernels = KernelWarming(settings.root)
         if settings.metrics and self._serves_learners:
@@ -97,7 +98,7 @@ class Node:
             self.runner,
             self.progress.post,
             self.world.base,
-            worker.arrays,
+            worker.caller.arrays,
             threads=message.threads,
             kernels=kernels,
         )
@@ -151,10 +152,11 @@ def _handlers(
         m.CancelTasks: lambda _, message: leader.cancel(message),
         m.CloseLearner: lambda _, message: leader.close(message),
         m.TaskEnded: lambda _, message: leader.task_ended(message),
-        m.AskLoan: lambda _, message: leader.ask_loan(message),
-        m.Loan: leader.loan,
-        m.RecallLoan: lambda _, message: leader.recall_loan(message),
-        m.LoanOver: lambda _, message: leader.loan_over(message),
+        m.TasksReturned: leader.tasks_returned,
+        AskLoan: lambda _, message: leader.ask_loan(message),
+        Loan: leader.loan,
+        RecallLoan: lambda _, message: leader.recall_loan(message),
+        LoanOver: lambda _, message: leader.loan_over(message),
         m.PrepareScore: member.prepare,
         m.ScoreGo: lambda _, message: member.go(message),
         m.ScoreEnsemble: lambda _, message: score_lead.order(message),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import os
 import select
 import socket
@@ -53,14 +55,21 @@ class Progress:
         self._watched: dict[int, Callable[[], None]] = {}
         self._epoll = select.epoll()
         self._epoll.register(self._wake_read, select.EPOLLIN)
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._sleeps = False
         self._stopping = False
         self._thread: int | None = None
 
     def post(self, action: Callable[[], None]) -> None:
         """Have ``action`` run in the engine thread; from any thread."""
         self._posted.append(action)
-        if threading.get_ident() != self._thread:
+        if self._sleeps and threading.get_ident() != self._thread:
             self._wake()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run ``action`` after so many seconds; in the engine thread."""
+        heapq.heappush(self._timers, (time.perf_counter() + seconds, next(self._numbers), action))
 
     def watch(self, descriptor: int, action: Callable[[], None]) -> None:
         """Run ``action`` whenever ``descriptor`` can be read."""
@@ -97,6 +106,8 @@ class Progress:
         busy = bool(self._posted)
         for _ in range(len(self._posted)):
             self._posted.popleft()()
+        while self._timers and self._timers[0][0] <= time.perf_counter():
+            heapq.heappop(self._timers)[2]()
         for rank, message in self.channel.receive():
             busy = True
             self.handle(rank, message)
@@ -104,20 +115,25 @@ class Progress:
         return busy
 
     def _pause(self, idle: float) -> None:
-        for descriptor, _ in self._await(self._patience(idle)):
+        patience = self._patience(idle)
+        self._sleeps = patience != 0.0
+        for descriptor, _ in self._await(0.0 if self._posted else patience):
             if descriptor == self._wake_read.fileno():
                 self._wake_read.recv(4096)
             else:
                 self.post(self._watched[descriptor])
+        self._sleeps = False
 
     def _patience(self, idle: float) -> float | None:
+        due = max(0.0, self._timers[0][0] - time.perf_counter()) if self._timers else None
         if self._alone and self.channel.idle and not self._stopping:
-            return None
+            return due
         if idle < SPIN_SECONDS:
             os.sched_yield()
             return 0.0
         longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
-        return min(idle * SLEEP_SHARE, longest)
+        sleep = min(idle * SLEEP_SHARE, longest)
+        return sleep if due is None else min(sleep, due)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
         """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""

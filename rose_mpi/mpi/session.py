@@ -16,6 +16,7 @@ from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.coordinator import Coordinator
 from rose_mpi.mpi.executor import MpiExecutor
 from rose_mpi.mpi.failure import abort
+from rose_mpi.mpi.loan_messages import LoanRefused, LoanReturned
 from rose_mpi.mpi.node import Node
 from rose_mpi.mpi.world import World
 from rose_mpi.scheduling.groups import check_group_size
@@ -114,8 +115,8 @@ class Session:
                 m.RanksTaken: coordinator.ranks_taken,
                 m.TaskReport: coordinator.task_report,
                 m.TaskDropped: coordinator.task_dropped,
-                m.LoanRefused: coordinator.loan_refused,
-                m.LoanReturned: coordinator.loan_returned,
+                LoanRefused: coordinator.loan_refused,
+                LoanReturned: coordinator.loan_returned,
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
             }
         )

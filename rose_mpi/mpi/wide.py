@@ -179,11 +179,11 @@ class WideMember:
         order = RunTask(message.call, message.attempt, message.queued, keep=True)
         self._reply(leader, TaskReady(message.number, self._worker.place))
         if not gate.wait():
-            unrun = self._worker.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
+            unrun = self._worker.caller.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
             self._reply(leader, PartEnded(message.number, unrun))
             return
         with communicator_of(self._base, message.ranks, message.number) as comm:
-            result = self._worker.called(order, comm)
+            result = self._worker.caller.call(order, comm)
             self._reply(leader, PartEnded(message.number, result))  # before what waits for the others
 
     def _reply(self, leader: int, message: TaskReady | PartEnded) -> None:

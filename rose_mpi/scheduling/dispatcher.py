@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from rose_mpi.scheduling.backlog import Backlogs
 from rose_mpi.scheduling.gathering import WideTasks
 from rose_mpi.scheduling.instructions import (
     Discard,
@@ -28,6 +30,7 @@ from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 class _Running:
     ranks: tuple[int, ...]
     task: Waiting
+    expected: int = 0
     cancelled: bool = False
 
 
@@ -49,6 +52,7 @@ class Dispatcher:
         self._functions = functions
         self._turns = Turns()
         self._wide = WideTasks(self._roster)
+        self._backlogs = Backlogs()
         self._running: dict[TaskId, _Running] = {}
         self._kept: dict[str, dict[RankArray, None]] = {}
 
@@ -70,7 +74,7 @@ class Dispatcher:
         """Take the tasks of a stage."""
         for call in calls:
             self._enqueue(Waiting(call, 0, now), first=False)
-        return self._dispatch()
+        return self._dispatch(self._backlogs.ranks)
 
     def finished(self, result: TaskResult, now: float) -> list[Instruction]:
         """Note that an attempt ended: report it, repeat it if it may be, and use the rank again."""
@@ -81,11 +85,25 @@ class Dispatcher:
         instructions: list[Instruction] = [Report(result, final=not again)]
         if isinstance(result.value, RankArray):
             instructions += self._keep(result.value, running)
-        for rank in running.ranks:
-            self._roster.vacate(rank, running.task.is_function)
         if len(running.ranks) > 1:
             self._wide.ended(running.task, running.ranks)
+        elif running.task.is_function and result.status is not TaskStatus.CANCELLED:
+            self._backlogs.ended(running.ranks[0], running.task.call, result.finished - result.started)
+        self._free(running)
         return [*instructions, *self._dispatch(running.ranks)]
+
+    def returned(self, rank: int, tasks: Sequence[TaskId]) -> list[Instruction]:
+        """A rank gives back functions that waited there longer than expected, in their order."""
+        instructions: list[Instruction] = []
+        self._backlogs.is_late(rank)
+        for task in reversed(tasks):
+            running = self._running.pop(task)
+            self._free(running)
+            if running.cancelled:
+                instructions.append(Drop(task))
+            else:
+                self._enqueue(running.task, first=True)
+        return [*instructions, *self._dispatch((rank,))]
 
     def cancel(self, tasks: Iterable[TaskId]) -> list[Instruction]:
         """End tasks: waiting ones are dropped, running ones are killed and reported later."""
@@ -170,29 +188,58 @@ class Dispatcher:
         return []
 
     def _dispatch(self, changed: Collection[int] = ()) -> list[Instruction]:
-        """Fill the ranks that are ready; ``changed`` are those that may be idle now and have to go."""
+        """Fill the ranks that are ready; ``changed`` are those that may be idle or have room for more now."""
         instructions = self._start_wide() if self._wide.waiting else []
         ready = self._roster.ready
+        begun: dict[int, None] = {}
         for rank in list(ready) if self._turns.waiting else ():
             while rank in ready and (waiting := self._next_for(rank)):
+                begun[rank] = None
                 instructions.append(self._start(rank, waiting))
                 if self._wide.waiting and not self._wide.gathers:
                     instructions += self._start_wide()
             if not self._turns.waiting:
                 break
+        if self._turns.waiting:
+            instructions += self._queue({**dict.fromkeys(changed), **begun})
         instructions += self._give_back(changed)
         instructions += self._hand_over(changed)
         if self._something_waits:
             instructions += self._recall(self._roster.not_recalled)
         return instructions
 
+    def _queue(self, ranks: Iterable[int]) -> list[Instruction]:
+        """Let short functions wait on ranks that run one, by turns."""
+        instructions: list[Instruction] = []
+        open_ranks = deque(rank for rank in ranks if self._may_queue(rank))
+        while open_ranks and (waiting := self._turns.next(lambda task: self._backlogs.is_short(task.call))):
+            rank = open_ranks.popleft()
+            instructions.append(self._start(rank, waiting))
+            if self._backlogs.has_room(rank):
+                open_ranks.append(rank)
+        return instructions
+
+    def _may_queue(self, rank: int) -> bool:
+        room = self._backlogs.has_room(rank) and self._roster.may_work(rank)
+        return room and self._takes_functions(rank) and not (self._wide.waiting and not self._wide.owed)
+
     def _start(self, rank: int, waiting: Waiting) -> Run:
-        self._running[waiting.call.id] = _Running((rank,), waiting)
+        expected = self._backlogs.give(rank, waiting.call) if waiting.is_function else 0
+        self._running[waiting.call.id] = _Running((rank,), waiting, expected)
         self._roster.occupy(rank, waiting.is_function)
         if self._wide.owed:
             self._wide.owed -= 1
-        keep = rank in self._roster.own
-        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep)
+        loan = self._roster.borrowed.get(rank)
+        if loan:
+            loan.used = True
+        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None)
+
+    def _free(self, running: _Running) -> None:
+        """The ranks of a task are at hand again."""
+        for rank in running.ranks:
+            self._roster.vacate(rank, running.task.is_function)
+        if running.task.is_function and len(running.ranks) == 1:
+            self._backlogs.take(running.ranks[0], running.expected)
 
     def _start_wide(self) -> list[Instruction]:
         """Begin those tasks of several ranks that have them."""
@@ -204,17 +251,21 @@ class Dispatcher:
         return started
 
     def _next_for(self, rank: int) -> Waiting | None:
-        """The next task for a rank."""
+        """The next task for a rank that is ready; its functions run one after another."""
+        functions = self._takes_functions(rank) and not self._roster.runs_function(rank)
+        return self._turns.next(lambda waiting: functions or not waiting.is_function)
+
+    def _takes_functions(self, rank: int) -> bool:
         loan = self._roster.borrowed.get(rank)
-        functions = loan.functions if loan else self._functions and not self._wide.bars(rank)
-        return self._turns.next(functions)
+        return loan.functions if loan else self._functions and not self._wide.bars(rank)
 
     def _give_back(self, ranks: Iterable[int]) -> list[Instruction]:
         instructions: list[Instruction] = []
         for rank in ranks:
             if rank in self._roster.borrowed and self._roster.is_idle(rank):
                 loan = self._roster.give_back(rank)
-                unsuited = self._something_waits and not loan.recalled
+                useless = self._something_waits or (self._backlogs.any_waits and not loan.used)
+                unsuited = useless and not loan.recalled
                 instructions.append(GiveBack(rank, loan.owner, unsuited))
         return instructions
 

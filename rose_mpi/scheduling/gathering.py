@@ -120,5 +120,5 @@ class WideTasks:
         return rank in self._closed or (gathering is not None and gathering.waiting.is_function)
 
     def _begin(self) -> None:
-        waiting = self._turns.next(functions=True)
+        waiting = self._turns.next(lambda waiting: True)
         self._gathering = _Gathering(waiting) if waiting else None

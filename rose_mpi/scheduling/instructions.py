@@ -62,7 +62,7 @@ class Lend:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Return a borrowed ``rank`` to its ``owner``; ``unsuited`` if it may not run what waits."""
+    """Return a borrowed ``rank`` to its ``owner``; ``unsuited`` if what waits is not for it."""
 
     rank: int
     owner: int

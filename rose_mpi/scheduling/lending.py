@@ -97,7 +97,7 @@ class Lending:
         return self._match(owner, borrower)
 
     def returned(self, owner: int, borrower: int, unsuited: bool) -> list[AskToLend]:
-        """The owner has its rank back; ``unsuited`` if it may not run what waits at the borrower."""
+        """The owner has its rank back; ``unsuited`` if what waits at the borrower is not for it."""
         self._settle(owner, borrower)
         self._accounts[owner].refused = False
         if unsuited:

@@ -9,11 +9,22 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Loan:
-    """A borrowed rank; ``functions`` says whether it may run Python functions."""
+    """A borrowed rank.
+
+    Attributes
+    ----------
+    functions:
+        Whether it may run Python functions.
+    recalled:
+        Whether its owner needs it.
+    used:
+        Whether it was given a task.
+    """
 
     owner: int
     functions: bool
     recalled: bool = False
+    used: bool = False
 
 
 class Roster:
@@ -91,9 +102,11 @@ class Roster:
         return [rank for rank in self.ready if rank in self.own]
 
     def occupy(self, rank: int, function: bool) -> None:
-        """A rank was given a task, a function perhaps."""
+        """A rank was given a task; its functions take one slot, for they run one after another."""
         if function:
             self._functions[rank] += 1
+            if self._functions[rank] > 1:
+                return
         self._free[rank] -= 1
         if not self._free[rank]:
             del self.ready[rank]
@@ -102,13 +115,20 @@ class Roster:
         """A task of a rank ended."""
         if function:
             self._functions[rank] -= 1
+            if self._functions[rank]:
+                return
         self._free[rank] += 1
-        if self._may_work(rank):
+        if self.may_work(rank):
             self.ready[rank] = None
 
     def runs_function(self, rank: int) -> bool:
         """Whether a function was given to a rank that has not ended."""
         return self._functions[rank] > 0
+
+    def may_work(self, rank: int) -> bool:
+        """Whether a rank at hand may be given something new."""
+        loan = self.borrowed.get(rank)
+        return not loan.recalled if loan else rank not in self._leaving
 
     def is_idle(self, rank: int) -> bool:
         """Whether a rank is at hand and runs nothing."""
@@ -159,14 +179,10 @@ class Roster:
 
     def _arrive(self, rank: int) -> None:
         self._free[rank] = self._slots
-        if self._may_work(rank):
+        if self.may_work(rank):
             self.ready[rank] = None
 
     def _remove(self, rank: int) -> None:
         del self._free[rank]
         del self._functions[rank]
         self.ready.pop(rank, None)
-
-    def _may_work(self, rank: int) -> bool:
-        loan = self.borrowed.get(rank)
-        return not loan.recalled if loan else rank not in self._leaving

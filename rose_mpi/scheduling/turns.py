@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rose_mpi.tasks import Function, TaskCall, TaskId
@@ -68,15 +69,15 @@ class Turns:
                 return True
         return False
 
-    def next(self, functions: bool) -> Waiting | None:
+    def next(self, wanted: Callable[[Waiting], bool]) -> Waiting | None:
         """Take the next task, of the learner whose turn has not come for longest.
 
         Parameters
         ----------
-        functions:
-            Whether it may be a function.
+        wanted:
+            Whether a task can be taken; asked for the first of each queue.
         """
-        kind = next((kind for kind in self._queues if functions or not kind.functions), None)
+        kind = next((kind for kind, queue in self._queues.items() if wanted(_first(queue))), None)
         if kind is None:
             return None
         _, waiting = self._queues[kind].popitem(last=False)
@@ -88,3 +89,7 @@ class Turns:
     def _forget_if_empty(self, kind: _Kind) -> None:
         if not self._queues[kind]:
             del self._queues[kind]
+
+
+def _first(queue: OrderedDict[TaskId, Waiting]) -> Waiting:
+    return next(iter(queue.values()))

@@ -28,6 +28,7 @@ from rose_mpi.scheduling.placement import Placement
 from rose_mpi.tasks import Expects, Function, RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 
 COORDINATOR = 0
+LATE = 0.02
 
 
 def loads(calls: Sequence[TaskCall]) -> tuple[int, int, int]:
@@ -70,6 +71,8 @@ class Cluster:
             assert self.dispatchers[leader].take(ranks) == []
         self.numbers = itertools.count()
         self.running = []
+        self.lanes = {}
+        self.longest_lane = 0
         self.calls = {}
         self.mail = deque()
         self.settled = lambda task, result: None
@@ -170,6 +173,35 @@ class Cluster:
         )
 
     def start(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
+        self.started(leader, ranks, run)
+        if len(ranks) > 1 or not isinstance(run.call.work, Function):
+            self.begin(leader, ranks, run)
+            return
+        lane = self.lanes.setdefault(ranks[0], deque())
+        lane.append((leader, run))
+        self.longest_lane = max(self.longest_lane, len(lane))
+        if len(lane) == 1:
+            self.begin(leader, ranks, run)
+        else:
+            self.at(self.now + LATE, lambda head=lane[0]: self.look(ranks[0], head))
+
+    def look(self, rank: int, head: tuple[int, Run]) -> None:
+        """Give back functions that wait behind one that lasts."""
+        lane = self.lanes[rank]
+        if not lane or lane[0] is not head or len(lane) == 1:
+            return
+        returned = [lane.pop() for _ in range(len(lane) - 1)][::-1]
+        for leader in {leader for leader, _ in returned}:
+            tasks = [run.call.id for other, run in returned if other == leader]
+            self.instruct(rank, leader, "returned", rank, tasks)
+
+    def next_in_lane(self, rank: int) -> None:
+        lane = self.lanes[rank]
+        lane.popleft()
+        if lane:
+            self.begin(lane[0][0], (rank,), lane[0][1])
+
+    def begin(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
         started, task = self.now, run.call.id
         status = self.status(task, run.attempt)
 
@@ -180,10 +212,11 @@ class Cluster:
             result = TaskResult(
                 task, run.attempt, ends.status, ranks[0], "host", run.queued, started, self.now, value
             )
+            if len(ranks) == 1 and isinstance(run.call.work, Function):
+                self.next_in_lane(ranks[0])
             self.obey(leader, self.dispatchers[leader].finished(result, self.now))
 
         ends.task, ends.status = task, status
-        self.started(leader, ranks, run)
         self.at(self.now + self.duration(task, run.attempt), ends)
 
     def started(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
@@ -213,11 +246,25 @@ class Cluster:
         raise NotImplementedError
 
     def end_now(self, task: TaskId) -> None:
+        for lane in self.lanes.values():
+            waiting = next((entry for entry in [*lane][1:] if entry[1].call.id == task), None)
+            if waiting:
+                lane.remove(waiting)
+                self.cancelled(*waiting)
+                return
         for number, (_, order, ends) in enumerate(self.running):
             if getattr(ends, "task", None) == task:
                 ends.status = TaskStatus.CANCELLED
                 self.running[number] = (self.now, order, ends)
         heapq.heapify(self.running)
+
+    def cancelled(self, leader: int, run: Run) -> None:
+        """A function was cancelled that waited on a rank."""
+        status = TaskStatus.CANCELLED
+        result = TaskResult(
+            run.call.id, run.attempt, status, run.rank, "host", run.queued, self.now, self.now
+        )
+        self.instruct(run.rank, leader, "finished", result, self.now)
 
 
 class Campaign(Cluster):

@@ -1,0 +1,103 @@
+"""The functions that a rank was given: one runs, the others wait for their turn."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from rose_mpi.mpi.calling import Caller
+from rose_mpi.mpi.callrunner import CallRunner
+from rose_mpi.mpi.channel import Channel
+from rose_mpi.mpi.messages import RunTask, TaskEnded, TasksReturned
+from rose_mpi.mpi.progress import Progress
+from rose_mpi.tasks import TaskId, TaskResult, TaskStatus
+
+TELL_SECONDS: Final = 2e-3
+"""How long results may gather while further functions wait."""
+
+LATE_SECONDS: Final = 0.02
+"""When no function has begun for so long, those that wait are given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    leader: int
+    order: RunTask
+
+
+class FunctionQueue:
+    """Runs functions in the order of their arrival, and gives back those that would wait for long.
+
+    What waits belongs to the thread that takes it out first: the serving one, to run it, or the engine's.
+    """
+
+    def __init__(self, caller: Caller, channel: Channel, runner: CallRunner, progress: Progress) -> None:
+        self._caller = caller
+        self._channel = channel
+        self._runner = runner
+        self._progress = progress
+        self._waiting: dict[TaskId, _Given] = {}
+        self._ended: deque[tuple[int, TaskResult]] = deque()
+        self._begun = 0
+        self._runs = False
+        self._told = 0.0
+        self._watched = False
+
+    def add(self, leader: int, order: RunTask) -> None:
+        """Run a function behind those that wait."""
+        task = order.call.id
+        self._waiting[task] = _Given(leader, order)
+        self._runner.submit(lambda: self._run(task))
+        if not self._watched:
+            self._watch()
+
+    def cancel(self, task: TaskId) -> None:
+        """Forget a function if it has not begun; otherwise it goes on to its end."""
+        given = self._waiting.pop(task, None)
+        if given:
+            result = self._caller.unrun(given.order, TaskStatus.CANCELLED, "cancelled before it began")
+            self._channel.send(given.leader, TaskEnded(result))
+
+    def _run(self, task: TaskId) -> None:
+        """Run a function that is still here, on the serving thread."""
+        given = self._waiting.pop(task, None)
+        if given is None:
+            return
+        self._begun += 1
+        self._runs = True
+        self._ended.append((given.leader, self._caller.call(given.order)))
+        self._runs = False
+        now = time.perf_counter()
+        if not self._waiting or now - self._told > TELL_SECONDS:
+            self._told = now
+            self._progress.post(self._tell)
+
+    def _tell(self) -> None:
+        while self._ended:
+            leader, result = self._ended.popleft()
+            self._channel.send(leader, TaskEnded(result))
+
+    def _watch(self) -> None:
+        begun = self._begun
+        self._watched = True
+        self._progress.later(LATE_SECONDS, lambda: self._look(begun))
+
+    def _look(self, begun: int) -> None:
+        """Give back what waits behind a function that lasts; one stays where none has begun yet."""
+        self._watched = False
+        self._tell()
+        if self._begun == begun:
+            self._give_back([*self._waiting][0 if self._runs else 1 :])
+        if self._waiting:
+            self._watch()
+
+    def _give_back(self, tasks: list[TaskId]) -> None:
+        returned: dict[int, list[TaskId]] = {}
+        for task in tasks:
+            given = self._waiting.pop(task, None)
+            if given:
+                returned.setdefault(given.leader, []).append(task)
+        for leader, those in returned.items():
+            self._channel.send(leader, TasksReturned(tuple(those)))
