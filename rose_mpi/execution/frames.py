@@ -22,17 +22,18 @@ class Unpacker:
     """Puts messages together again from the pieces in which they arrive."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[object, ...]]:
         """Take a piece and yield the messages that are complete now."""
-        self._data += data
-        start = 0
-        while len(self._data) - start >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._data, start)
+        if self._rest:
+            data = self._rest + data
+        start, size = 0, len(data)
+        while size - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, start)
             end = start + _LENGTH.size + length
-            if len(self._data) < end:
+            if size < end:
                 break
-            yield marshal.loads(self._data[start + _LENGTH.size : end])
+            yield marshal.loads(memoryview(data)[start + _LENGTH.size : end])
             start = end
-        del self._data[:start]
+        self._rest = data[start:]

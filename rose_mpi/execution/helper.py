@@ -17,17 +17,16 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
-from itertools import chain
 
 from rose_mpi.execution import processes
 from rose_mpi.execution.capture import Capture
 from rose_mpi.execution.channel import Channel
 from rose_mpi.execution.listening import Listener
-from rose_mpi.execution.running import MARKS, RunningTask, not_started
+from rose_mpi.execution.pipes import Pipes
+from rose_mpi.execution.running import RunningTask, not_started
 from rose_mpi.execution.starting import enter, explain, spawn
+from rose_mpi.execution.trees import Trees
 
 TYPE_CHECKING = False  # typing would take as long to import as all the rest
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ GRACE = 2.0
 LONGEST_LINE = 1 << 20
 """Bytes of the last line of standard output that are kept."""
 _STDERR_KEPT = 4096
+_WARM_OUTPUT_KEPT = 4096
 _TICK = 0.05
 _GIVE_UP = GRACE + 10.0
 
@@ -60,11 +60,11 @@ class Helper:
         self._flushed = True
         self._environment = dict(os.environ)
         self._ignored = [s for s in signal.valid_signals() if signal.getsignal(s) is signal.SIG_IGN]
-        self._tasks: dict[str, RunningTask] = {}
-        self._main_processes: dict[int, RunningTask] = {}
+        self._trees = Trees()
+        self._limited: dict[str, RunningTask] = {}
         self._warm: WarmPython | None = None
-        self._offspring = processes.Offspring()
         self._listener = Listener()
+        self._pipes = Pipes(self._listener)
         self._wakeup = processes.wakeup_of_exits()
         self._listener.listen(channel.descriptor, self._receive)
         self._listener.listen(self._wakeup, self._reap)
@@ -93,10 +93,15 @@ class Helper:
         self._rank_alive = False
 
     def _patience(self) -> float | None:
-        if any(task.ending_since is not None for task in self._tasks.values()):
+        if not self._limited:
+            return None
+        if self._any_ending():
             return _TICK
-        deadlines = [task.deadline for task in self._tasks.values() if task.deadline is not None]
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        deadlines = [task.deadline for task in self._limited.values() if task.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic())
+
+    def _any_ending(self) -> bool:
+        return any(task.ending_since is not None for task in self._limited.values())
 
     # messages of the rank
 
@@ -106,7 +111,7 @@ class Helper:
                 self._start(*fields)  # type: ignore[arg-type]
             elif kind == "preload":
                 self._preload(*fields)  # type: ignore[arg-type]
-            elif (task := self._tasks.get(str(fields[0]))) and task.ending_since is None:
+            elif (task := self._trees.tasks.get(str(fields[0]))) and task.ending_since is None:
                 task.killed = True
                 self._end(task)
 
@@ -124,38 +129,36 @@ class Helper:
             self._channel.send(not_started(token, error))
             return
         variables = {**self._environment, **environment}
-        out, out_end = os.pipe()
-        err, err_end = os.pipe()
+        pipes = []
         try:
-            pid = self._warm and self._warm.start(argv, variables, cwd, out_end, err_end)
-            pid = pid or spawn(argv, variables, out_end, err_end, self._ignored)
+            pipes = self._pipes.take(Capture(stdout, LONGEST_LINE), Capture(stderr, _STDERR_KEPT))
+            out, err = (pipe.write_end for pipe in pipes)
+            pid = self._warm and self._warm.start(argv, variables, cwd, out, err)
+            pid = pid or spawn(argv, variables, out, err, self._ignored)
         except (OSError, ValueError) as reason:
-            os.close(out)
-            os.close(err)
+            self._pipes.give_back(pipes, reusable=True)
             self._channel.send(not_started(token, explain(reason, argv, cwd)))
             return
-        finally:
-            os.close(out_end)
-            os.close(err_end)
-        captures = Capture(out, stdout, LONGEST_LINE), Capture(err, stderr, _STDERR_KEPT)
-        task = RunningTask(token, pid, variables, *captures, timeout)
-        self._tasks[token] = self._main_processes[pid] = task
-        for capture in captures:
-            self._listener.capture(capture)
+        task = RunningTask(token, pid, variables, pipes, timeout)
+        self._trees.add(task)
+        if timeout is not None:
+            self._limited[token] = task
 
     # the preloaded Python
 
     def _preload(self, modules: tuple[str, ...], environment: dict[str, str]) -> None:
         from rose_mpi.execution.warm import WarmPython  # noqa: PLC0415  (imports socket)
 
+        variables = {**self._environment, **environment}
+        (output,) = self._pipes.take(Capture(os.devnull, _WARM_OUTPUT_KEPT))
         try:
-            warm = WarmPython(modules, {**self._environment, **environment}, self._ignored, self._tell)
+            warm = WarmPython(modules, variables, self._ignored, output, self._tell)
         except (OSError, ValueError) as error:
             self._tell(f"warm Python is off: {error}", True)
             return
         self._warm = warm
+        self._trees.of_no_task = warm.pid
         self._listener.listen(warm.descriptor, self._receive_warm)
-        self._listener.capture(warm.output)
 
     def _tell(self, warning: str, everywhere: bool) -> None:
         self._channel.send(("told", warning, everywhere))
@@ -173,13 +176,13 @@ class Helper:
         for ended in warm.receive():
             self._ended(*ended)
         self._listener.ignore(warm.descriptor)
-        self._listener.close(warm.output)
+        self._trees.of_no_task = 0
         if obituary := warm.close(status):
             self._tell(obituary, False)
-        for pid in [pid for pid in self._main_processes if not processes.is_child(pid)]:
-            task = self._main_processes.pop(pid)
+        for pid in [pid for pid in self._trees.main_processes if not processes.is_child(pid)]:
+            task = self._trees.main_processes.pop(pid)
             task.lost = True
-            self._finish(task)
+            self._finish(task, clean=False)
 
     # ends of tasks
 
@@ -201,74 +204,50 @@ class Helper:
         self._settle()
 
     def _ended(self, pid: int, status: int, cpu_seconds: float, max_rss: int) -> None:
-        if task := self._main_processes.pop(pid, None):
+        if task := self._trees.main_processes.pop(pid, None):
             task.reaped(status, cpu_seconds, max_rss)
 
     def _settle(self) -> None:
         """Finish the tasks that are over, and kill what belongs to none that runs."""
-        strays = {pid: self._owners(pid) for pid in self._offspring.pids() if self._is_stray(pid)}
-        for task in tuple(self._tasks.values()):
+        strays = {pid: self._trees.owners(pid) for pid in self._trees.strays()}
+        running = self._trees.tasks.values()
+        for task in tuple(running):
             waits = task.ending_since is not None and [task] in strays.values()
             if task.status is not None and not waits:
-                self._finish(task)
-        running = self._tasks.values()
+                self._finish(task, clean=not strays)
         lost = [pid for pid, owners in strays.items() if not any(task in running for task in owners)]
         if lost:
             processes.kill_all(lambda: processes.with_descendants(lost))
 
-    def _is_stray(self, pid: int) -> bool:
-        return pid not in self._main_processes and not (self._warm and pid == self._warm.pid)
-
-    def _owners(self, stray: int) -> list[RunningTask]:
-        """Tasks that may have left a process behind: several if it hides where it comes from."""
-        environment = processes.environment_of(stray)
-        session = processes.session_of(stray)
-        tasks = list(self._tasks.values())
-        owners = [task for task in tasks if task.pid == session or task.left_behind(environment)]
-        if owners:
-            return owners
-        marked = all(os.fsencode(name) in environment for name in MARKS)
-        return [] if marked else tasks
-
-    def _finish(self, task: RunningTask) -> None:
-        del self._tasks[task.token]
-        self._listener.close(task.stdout)
-        self._listener.close(task.stderr)
+    def _finish(self, task: RunningTask, *, clean: bool) -> None:
+        """Tell the rank how a task ended; ``clean``: no process is left that may hold its pipes."""
+        del self._trees.tasks[task.token]
+        self._limited.pop(task.token, None)
+        for pipe in task.pipes:
+            pipe.drain()
         self._channel.send(task.exited())
+        self._pipes.give_back(task.pipes, reusable=clean)
 
     def _enforce_limits(self) -> None:
         now = time.monotonic()
-        for task in tuple(self._tasks.values()):
+        for task in tuple(self._limited.values()):
             if task.ending_since is None:
                 if task.deadline is not None and now >= task.deadline:
                     task.timed_out = True
                     self._end(task)
             elif now >= task.ending_since + _GIVE_UP:
-                self._finish(task)
+                self._finish(task, clean=False)
             elif now >= task.ending_since + GRACE:
-                processes.kill_all(partial(self._tree, task))
+                self._trees.kill(task)
             else:
-                self._terminate(task)
-        if any(task.ending_since is not None for task in self._tasks.values()):
+                self._trees.terminate(task)
+        if self._any_ending():
             self._settle()
 
     def _end(self, task: RunningTask) -> None:
         task.ending_since = time.monotonic()
-        self._terminate(task)
-
-    def _terminate(self, task: RunningTask) -> None:
-        """Ask processes to end, each once: a child may have been started while its parent was told."""
-        fresh = [pid for pid in self._tree(task) if pid not in task.told_to_end]
-        processes.send_signal(fresh, signal.SIGTERM)
-        task.told_to_end.update(fresh)
-
-    def _tree(self, task: RunningTask) -> Iterator[int]:
-        """Yield all processes of a task, parents before children."""
-        main = [task.pid] if task.status is None else []
-        strays = (
-            pid for pid in self._offspring.pids() if self._is_stray(pid) and self._owners(pid) == [task]
-        )
-        return processes.with_descendants(chain(main, strays))
+        self._limited[task.token] = task
+        self._trees.terminate(task)
 
 
 def main() -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import select
 from collections.abc import Callable
 
-from rose_mpi.execution.capture import Capture
-
 
 class Listener:
     """Calls the handlers of descriptors that can be read."""
 
     def __init__(self) -> None:
         self._poller = select.epoll()
-        self._handlers: dict[int, Callable[[], None]] = {}
+        self._handlers: dict[int, Callable[[], object]] = {}
 
     def wait(self, seconds: float | None) -> None:
         """Wait until something can be read, so many seconds at most, and call the handlers of that."""
@@ -21,7 +19,7 @@ class Listener:
             if handler := self._handlers.get(descriptor):
                 handler()
 
-    def listen(self, descriptor: int, handler: Callable[[], None]) -> None:
+    def listen(self, descriptor: int, handler: Callable[[], object]) -> None:
         """Call ``handler`` whenever the descriptor can be read."""
         self._handlers[descriptor] = handler
         self._poller.register(descriptor, select.EPOLLIN)
@@ -34,19 +32,3 @@ class Listener:
         """Listen no longer, if at all; closing alone would not do while a child in its exec holds a copy."""
         if self._handlers.pop(descriptor, None):
             self._poller.unregister(descriptor)
-
-    def capture(self, capture: Capture) -> None:
-        """Read a pipe until its end."""
-        descriptor = capture.pipe
-
-        def read() -> None:
-            if capture.read() == 0:
-                self.ignore(descriptor)
-                capture.end_reading()
-
-        self.listen(descriptor, read)
-
-    def close(self, capture: Capture) -> None:
-        """Take what is in a pipe and no more."""
-        self.ignore(capture.pipe)
-        capture.close()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rose_mpi.execution import processes
-from rose_mpi.execution.capture import Capture
+from rose_mpi.execution.pipes import Pipe
 
 MARKS = ("ROSE_RUN", "ROSE_TASK", "ROSE_ATTEMPT")
 """Variables by which a process that a task left behind is recognised."""
@@ -23,6 +23,8 @@ class RunningTask:
     ----------
     pid:
         Main process; its session too.
+    pipes:
+        For its standard output and standard error.
     deadline, ending_since:
         Times of :func:`time.monotonic`; ``None``: no timeout, and not being ended.
     told_to_end:
@@ -33,19 +35,35 @@ class RunningTask:
         Whether its main process has ended, but nobody knows how.
     """
 
+    __slots__ = (
+        "_cpu_seconds",
+        "_environment",
+        "_finished",
+        "_max_rss",
+        "_started",
+        "deadline",
+        "ending_since",
+        "killed",
+        "lost",
+        "pid",
+        "pipes",
+        "status",
+        "timed_out",
+        "token",
+        "told_to_end",
+    )
+
     def __init__(
         self,
         token: str,
         pid: int,
         environment: Mapping[str, str],
-        stdout: Capture,
-        stderr: Capture,
+        pipes: Sequence[Pipe],
         timeout: float | None,
     ) -> None:
         self.token = token
         self.pid = pid
-        self.stdout = stdout
-        self.stderr = stderr
+        self.pipes = pipes
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.ending_since: float | None = None
         self.told_to_end: set[int] = set()
@@ -53,7 +71,7 @@ class RunningTask:
         self.killed = False
         self.status: int | None = None
         self.lost = False
-        self._marks = {os.fsencode(name): os.fsencode(environment.get(name, "")) for name in MARKS}
+        self._environment = environment
         self._started = time.time()
         self._finished = 0.0
         self._cpu_seconds = 0.0
@@ -61,7 +79,10 @@ class RunningTask:
 
     def left_behind(self, environment: Mapping[bytes, bytes]) -> bool:
         """Whether a process with this environment is one of the task's."""
-        return all(environment.get(name, b"") == value for name, value in self._marks.items())
+        own = self._environment
+        return all(
+            environment.get(os.fsencode(name), b"") == os.fsencode(own.get(name, "")) for name in MARKS
+        )
 
     def reaped(self, status: int, cpu_seconds: float, max_rss: int) -> None:
         """Note how the main process ended."""
@@ -80,7 +101,8 @@ class RunningTask:
             signal_name = processes.name_of_signal(os.WTERMSIG(self.status))
         else:
             exit_code = os.waitstatus_to_exitcode(self.status)
-        last_line = self.stdout.last_line()
+        stdout, stderr = (pipe.capture for pipe in self.pipes)
+        last_line = stdout.last_line()
         return (
             "exited",
             self.token,
@@ -92,7 +114,7 @@ class RunningTask:
             self.killed,
             error,
             last_line or "",
-            self.stderr.tail(_TAIL_LINES),
+            stderr.tail(_TAIL_LINES),
             self._cpu_seconds,
             self._max_rss,
             last_line is None,

@@ -10,14 +10,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
-from rose_mpi.execution.capture import Capture
 from rose_mpi.execution.interpreter import fits, has_relative_folder, script_position
 from rose_mpi.execution.own_process import LABEL_ROOM
 from rose_mpi.execution.packets import LARGEST_PACKET, channel_pair, receive, send
+from rose_mpi.execution.pipes import Pipe
 from rose_mpi.execution.processes import name_of_signal
 from rose_mpi.execution.starting import spawn
 
-_OUTPUT_KEPT = 4096
 _LINES_SHOWN = 5
 _PATIENCE = 1.0
 _PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.zygote import main; main()"
@@ -37,6 +36,8 @@ class WarmPython:
         The whole environment that it starts in.
     ignored:
         Signals that have their default action there.
+    output:
+        For what it writes itself.
     tell:
         Takes warnings, and whether every rank gives the same.
 
@@ -46,8 +47,6 @@ class WarmPython:
         The preloaded Python's; 0 after its end.
     open:
         Whether its end of the channel is.
-    output:
-        What it writes itself.
 
     Raises
     ------
@@ -60,6 +59,7 @@ class WarmPython:
         modules: tuple[str, ...],
         environment: dict[str, str],
         ignored: Collection[int],
+        output: Pipe,
         tell: Callable[[str, bool], None],
     ) -> None:
         if has_relative_folder(environment.get("PYTHONPATH", "")):
@@ -75,15 +75,11 @@ class WarmPython:
         self._forks: deque[socket.socket] = deque()
         self._channel, theirs = channel_pair()
         self._channel.setblocking(False)
-        pipe, pipe_end = os.pipe()
-        self.output = Capture(pipe, os.devnull, _OUTPUT_KEPT)
+        self._output = output
         with theirs:
             theirs.set_inheritable(True)
-            try:
-                command = (sys.executable, "-c", _program(), str(theirs.fileno()), *modules)
-                self.pid = spawn(command, environment | LABEL_ROOM, pipe_end, pipe_end, ignored)
-            finally:
-                os.close(pipe_end)
+            command = (sys.executable, "-c", _program(), str(theirs.fileno()), *modules)
+            self.pid = spawn(command, environment | LABEL_ROOM, output.write_end, output.write_end, ignored)
 
     @property
     def descriptor(self) -> int:
@@ -144,12 +140,14 @@ class WarmPython:
         for channel in (self._channel, *self._forks):
             channel.close()
         self._forks.clear()
+        self._output.drain()
+        self._output.close()
         if self._told:
             return ""
         code = os.waitstatus_to_exitcode(status)
         how = f"exit code {code}" if code >= 0 else name_of_signal(-code)
         text = f"the preloaded Python ended ({how}), so tasks start the ordinary way from now on"
-        return "\n".join(filter(None, [text, self.output.tail(_LINES_SHOWN)]))
+        return "\n".join(filter(None, [text, self._output.capture.tail(_LINES_SHOWN)]))
 
     def _changes(self, variables: Mapping[str, str]) -> dict[bytes, bytes | None]:
         """What a task's environment has otherwise than the preloaded Python's."""

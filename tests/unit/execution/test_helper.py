@@ -138,7 +138,9 @@ def test_null_character_is_told(runner):
 
 
 def test_thousands_of_tasks_leak_no_descriptors(runner):
-    runner.one("/bin/true")
+    for number in range(20):
+        runner.start(str(number), "/bin/sleep", "0.2")
+    runner.wait(20)
     before = descriptors(runner.helper.pid)
     started = ended = 0
     while ended < 2000:

@@ -2,9 +2,12 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from rose_mpi.execution.capture import LOG_LIMIT, Capture
+from rose_mpi.execution.listening import Listener
+from rose_mpi.execution.pipes import Pipe
 
 
 def peak_memory(pid: int) -> int:
@@ -75,11 +78,32 @@ def test_a_log_that_cannot_be_written_spoils_nothing(runner):
     assert exited.stderr_tail.startswith("bad\n(log not written: ")
 
 
-def test_capture_takes_no_more_than_the_pipe_holds_when_it_closes(tmp_path):
-    read_end, write_end = os.pipe()
-    capture = Capture(read_end, str(tmp_path / "log"), 100)
-    os.write(write_end, b"one\ntwo\n")
-    capture.close()
-    os.close(write_end)
-    assert capture.last_line() == "two"
-    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+def test_a_pipe_that_somebody_writes_to_for_ever_is_drained_to_its_size(tmp_path):
+    class Endless(Capture):
+        taken = 0
+
+        def take(self, data):
+            self.taken += len(data)
+            os.write(pipe.write_end, data)
+
+    pipe = Pipe(Listener(), Endless(str(tmp_path / "log"), 100))
+    os.write(pipe.write_end, b"x" * 65536)
+    pipe.drain()
+    pipe.close()
+    assert pipe.capture.taken == 2 * 65536
+
+
+def test_output_of_what_a_task_left_behind_never_reaches_the_next(runner):
+    runner.shell("long", "sleep 600")
+    runner.shell("first", "env -i setsid sh -c 'while :; do echo noise; sleep 0.01; done' & sleep 0.1")
+    runner.wait()
+    runner.shell("next", "sleep 0.2; echo mine")
+    runner.wait()
+    assert runner.log("next.out").read_text() == "mine\n"
+    assert not runner.log("next.err").exists()
+
+
+def test_flags_that_a_task_sets_on_its_output_end_with_it(runner):
+    script = "import os; print(*map(os.get_blocking, (1, 2))); [os.set_blocking(n, False) for n in (1, 2)]"
+    for _ in range(2):
+        assert runner.one(sys.executable, "-c", script).last_line == "True True"

@@ -353,12 +353,16 @@ def test_many_tasks_at_once_leak_nothing(warm):
         return [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids]
 
     script = warm.script("import sys; print(sys.argv[1])")
-    warm.one(sys.executable, script, "0", HOW=warm.how_file, **ONE_THREAD)
+
+    def burst():
+        for number in range(100):
+            warm.start(str(number), sys.executable, script, str(number), HOW=warm.how_file, **ONE_THREAD)
+        ended = {exited.token: exited.last_line for exited in warm.wait(100)}
+        assert ended == {str(number): str(number) for number in range(100)}
+
+    burst()
     before = held()
-    for number in range(100):
-        warm.start(str(number), sys.executable, script, str(number), HOW=warm.how_file, **ONE_THREAD)
-    ended = {exited.token: exited.last_line for exited in warm.wait(100)}
-    assert ended == {str(number): str(number) for number in range(100)}
+    burst()
     assert eventually(lambda: held() == before)
     assert len(children(warm.preloaded())) == 1
 
