@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError
+from rose_mpi.metrics import MUTUAL_INFORMATION
 from rose_mpi.uq.agreement import Communicator, agreed
-from rose_mpi.uq.evaluate import working_dtype
+from rose_mpi.uq.evaluate import evaluate, working_dtype
 from rose_mpi.uq.parts import Part, part_of
 from rose_mpi.uq.paths import Paths
-from rose_mpi.uq.registry import CLASSIFICATION
+from rose_mpi.uq.registry import CLASSIFICATION, METRICS
+from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.selection import Selection, merge, top_k
 from rose_mpi.uq.validation import check_prediction
 
@@ -148,10 +150,7 @@ def _gains(
 
 
 def _shortlist(comm: Communicator, part: Part, own: NDArray[np.floating], k: int) -> Selection:
-    from rose_mpi.uq.kernels.classification import mutual_information  # noqa: PLC0415  (imports numba)
-
-    scores = np.empty(part.count)
-    mutual_information(own, scores, 0, part.count)
+    scores = evaluate(METRICS[MUTUAL_INFORMATION], UQScorer(CLASSIFICATION), own)
     kept = np.flatnonzero(part.kept)
     size = shortlist_size(k)
     return merge(comm.allgather(top_k(scores[kept], size, indices=kept + part.first)), size)
