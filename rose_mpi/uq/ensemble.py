@@ -18,12 +18,14 @@ from mpi4py import MPI
 from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.uq.agreement import agreed
+from rose_mpi.uq.batches import TOP
+from rose_mpi.uq.choosing import Scored, choose
 from rose_mpi.uq.evaluate import CHUNK, evaluate
+from rose_mpi.uq.parts import Part
 from rose_mpi.uq.plan import Offer, Plan, Question, as_indices, make_offer, make_plan
 from rose_mpi.uq.registry import RANDOM
 from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.scores import Scores
-from rose_mpi.uq.selection import Selection, merge, top_k
 from rose_mpi.uq.uniform import uniform
 from rose_mpi.uq.validation import check_prediction, check_targets
 
@@ -39,6 +41,8 @@ def score_ensemble(
     excluded: ArrayLike | None = None,
     targets: ArrayLike | None = None,
     parameters: Mapping[str, float] | None = None,
+    batch: str = TOP,
+    features: ArrayLike | None = None,
     seed: int = 0,
     threads: int = 1,
     block: int | None = None,
@@ -66,9 +70,15 @@ def score_ensemble(
     targets:
         True classes or values ``[candidates]``, for the metrics that need them; the same on all ranks.
     parameters:
-        Numbers that the metric's formula takes, such as ``best``; the same on all ranks.
+        Numbers that the metric and the batch take, such as ``best``; the same on all ranks.
+    batch:
+        How the chosen are put together: the best (``"top"``), or as by :func:`rose_mpi.uq.power_sample`
+        (``"power"``), ``diverse_top_k`` (``"diverse"``), ``k_center`` or ``batch_bald``.
+    features:
+        Of all candidates, for ``"diverse"`` and ``"k_center"``; the same on all ranks.
+        ``[candidates, features]``
     seed:
-        For the metrics ``random`` and ``thompson``.
+        For the metrics ``random`` and ``thompson`` and what else is drawn.
     threads:
         Threads on this rank for the built-in metrics.
     block:
@@ -89,13 +99,22 @@ def score_ensemble(
         masked = as_indices(excluded)
         checksum = zlib.crc32(masked.tobytes())
         question = Question(
-            metric, k, task_type, checksum, targets is not None, seed, block, dict(parameters or {})
+            metric,
+            k,
+            task_type,
+            checksum,
+            targets is not None,
+            seed,
+            block,
+            dict(parameters or {}),
+            batch,
+            None if features is None else np.shape(features),
         )
         return arrays, masked, make_offer(arrays, positions, question)
 
     arrays, masked, offer = agreed(comm, describe)
     plan = make_plan(comm.allgather(offer), masked)
-    share = agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, seed, threads))
+    share = agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, features, seed, threads))
     scores = _score_share(comm, plan, share)
     return _select(comm, plan, share, scores, masked)
 
@@ -114,6 +133,7 @@ class _Share:
     stop: int
     rows: tuple[NDArray[Any], ...]
     targets: NDArray[Any] | None
+    features: NDArray[Any]
     scorer: UQScorer
     seed: int
     threads: int
@@ -124,6 +144,7 @@ def _prepare(
     rank: int,
     arrays: Sequence[NDArray[Any]],
     targets: ArrayLike | None,
+    features: ArrayLike | None,
     seed: int,
     threads: int,
 ) -> _Share:
@@ -136,7 +157,8 @@ def _prepare(
     if plan.metric.needs_targets and targets is not None:
         true_values = check_targets(targets, plan.task_type, plan.shape)
     start, stop = plan.partition.share(rank)
-    return _Share(start, stop, rows, true_values, UQScorer(plan.task_type), seed, threads)
+    own_features = np.asarray(features)[start:stop] if plan.batch.needs_features else np.empty((0, 0))
+    return _Share(start, stop, rows, true_values, own_features, UQScorer(plan.task_type), seed, threads)
 
 
 def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share) -> NDArray[np.float64]:
@@ -234,21 +256,19 @@ def _select(
     scores: NDArray[np.float64],
     masked: NDArray[np.int64],
 ) -> Scores:
-    """Choose from each rank's share, then from all ranks' choices."""
-    minimise = plan.metric.minimise
-    kept = np.ones(len(scores), np.bool_)
-    kept[masked[(masked >= share.start) & (masked < share.stop)] - share.start] = False
-    own = top_k(scores[kept], plan.k, minimise=minimise, indices=np.flatnonzero(kept) + share.start)
-    parts: list[tuple[Selection, NDArray[np.float64]]] = comm.allgather((own, _chunk_sums(scores, kept)))
-    chosen = merge([selection for selection, _ in parts], plan.k, minimise=minimise)
-    total = float(np.concatenate([sums for _, sums in parts]).sum())
+    """Choose from all ranks' shares."""
     candidates = plan.shape[0]
+    part = Part(share.start, share.stop - share.start, candidates, masked)
+    members = dict(zip(plan.positions[comm.rank], share.rows, strict=True))
+    scored = Scored(part, scores, members, share.features, share.seed, share.threads)
+    chosen = choose(comm, plan, scored)
+    sums: list[NDArray[np.float64]] = comm.allgather(_chunk_sums(scores, part.kept))
     left = candidates - len(masked)
     return Scores(
         indices=chosen.indices,
         scores=chosen.scores,
         uncertainty=float(chosen.scores.mean()) if plan.k else float("nan"),
-        pool_uncertainty=total / left if left else float("nan"),
+        pool_uncertainty=float(np.concatenate(sums).sum()) / left if left else float("nan"),
         candidates=candidates,
     )
 

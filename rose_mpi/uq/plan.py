@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError, UsageError
+from rose_mpi.uq.batches import TOP, Batch, settled_choice
 from rose_mpi.uq.evaluate import CHUNK, working_dtype
 from rose_mpi.uq.partition import Partition
-from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric, metric_with
+from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric, find_metric
 from rose_mpi.uq.selection import query_count
 from rose_mpi.uq.validation import PredictionError
 
@@ -33,7 +34,9 @@ class Question:
     targets:
         Whether there are true values.
     parameters:
-        Those of the metric's formula that are given.
+        Those of the metric and of the batch that are given.
+    features:
+        Shape of the candidates' features, where there are any.
     """
 
     metric: str
@@ -44,6 +47,8 @@ class Question:
     seed: int
     block: int | None
     parameters: Mapping[str, float] = field(default_factory=dict)
+    batch: str = TOP
+    features: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Plan:
     dtype: np.dtype[Any]
     positions: tuple[tuple[int, ...], ...]
     k: int
+    batch: Batch
     partition: Partition
 
     @property
@@ -112,13 +118,10 @@ def make_offer(arrays: Sequence[NDArray[Any]], positions: Sequence[int] | None, 
     Raises
     ------
     ScoreError
-        If it does not know the metric or one of its parameters, or there are not as many positions as
-        predictions.
+        If it does not know the metric, the batch or one of their parameters, or there are not as many
+        positions as predictions.
     """
-    try:
-        metric_with(question.metric, question.parameters)
-    except UsageError as error:
-        raise ScoreError(str(error)) from None
+    _choice(question)
     if positions is not None and len(positions) != len(arrays):
         raise ScoreError(f"{len(positions)} positions are given for {len(arrays)} predictions")
     return Offer(
@@ -139,7 +142,7 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
     """
     _check_same_question(offers)
     question = offers[0].question
-    metric = metric_with(question.metric, question.parameters)
+    metric, batch = _choice(question)
     positions = _positions(offers)
     members = sorted(
         (position, shape, dtype)
@@ -154,13 +157,23 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
         raise ScoreError(f"metric {metric.name!r} needs targets, the candidates' true values")
     if len(excluded) and not 0 <= excluded[0] <= excluded[-1] < shape[0]:
         raise ScoreError(f"excluded names candidates outside 0 to {shape[0] - 1}")
+    if batch.needs_features and (question.features is None or question.features[:1] != shape[:1]):
+        given = "there are none" if question.features is None else f"their shape is {question.features}"
+        raise ScoreError(f"batch {batch.name!r} needs features [{shape[0]} candidates, features]; {given}")
     try:
         k = query_count(question.k, shape[0], len(excluded))
     except UsageError as error:
         raise ScoreError(str(error)) from None
     dtype = working_dtype(dtype for _, _, dtype in members)
     partition = Partition(shape[0], len(offers), _block(question.block, positions, shape, dtype))
-    return Plan(metric, task_type, shape, dtype, positions, k, partition)
+    return Plan(metric, task_type, shape, dtype, positions, k, batch, partition)
+
+
+def _choice(question: Question) -> tuple[Metric, Batch]:
+    try:
+        return settled_choice(find_metric(question.metric), question.batch, question.parameters)
+    except UsageError as error:
+        raise ScoreError(str(error)) from None
 
 
 def _check_same_question(offers: Sequence[Offer]) -> None:

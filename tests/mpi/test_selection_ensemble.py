@@ -1,0 +1,123 @@
+"""Batches and acquisition as options of the collective scoring, at any number of ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from rose_mpi.errors import ScoreError
+from rose_mpi.uq import UQScorer, batch_bald, diverse_top_k, k_center, power_sample, score_ensemble
+from rose_mpi.uq.thompson import drawn_members
+
+pytestmark = [pytest.mark.mpi, pytest.mark.timeout(60)]
+
+COMM, ALONE = MPI.COMM_WORLD, MPI.COMM_SELF
+MEMBERS, CANDIDATES, CLASSES = 6, 1300, 4
+EXCLUDED = [0, 3, 300, 1299]
+RNG = np.random.default_rng(21)
+VALUES = RNG.normal(size=(MEMBERS, CANDIDATES)).astype(np.float32)
+PROBABILITIES = RNG.dirichlet(np.full(CLASSES, 0.4), (MEMBERS, CANDIDATES))
+FEATURES = RNG.normal(size=(CANDIDATES, 5))
+
+CASES = {
+    "expected_improvement": (VALUES, {"parameters": {"best": -1.0, "xi": 0.1}}),
+    "probability_of_improvement": (VALUES, {"parameters": {"best": 1.0, "maximise": True}}),
+    "upper_confidence_bound": (VALUES, {"parameters": {"kappa": 0.5}}),
+    "thompson": (VALUES, {"seed": 5}),
+    "predictive_variance": (VALUES, {"batch": "power", "parameters": {"beta": 2.0}}),
+    "random": (VALUES, {"batch": "power"}),
+    "margin": (PROBABILITIES, {"batch": "diverse", "features": FEATURES}),
+    "predictive_entropy": (PROBABILITIES, {"batch": "k_center", "features": FEATURES}),
+    "mutual_information": (PROBABILITIES, {"batch": "batch_bald", "parameters": {"samples": 60}}),
+}
+
+
+def scored(comm, metric, **more):
+    predictions, options = CASES[metric]
+    positions = [member for member in reversed(range(MEMBERS)) if member % comm.size == comm.rank]
+    arrays = [predictions[member] for member in positions]
+    return score_ensemble(
+        comm, arrays, metric, 12, positions=positions, **{"excluded": EXCLUDED, **options, **more}
+    )
+
+
+def alone(metric):
+    """The metric's scores of the whole pool."""
+    predictions, options = CASES[metric]
+    task_type = "classification" if predictions is PROBABILITIES else "regression"
+    own = {
+        name: value
+        for name, value in options.get("parameters", {}).items()
+        if name not in ("beta", "samples")
+    }
+    return UQScorer(task_type).score(metric, predictions, seed=options.get("seed", 0), parameters=own)
+
+
+@pytest.mark.parametrize("metric", CASES)
+def test_bits_are_those_of_one_rank(metric):
+    expected, found = scored(ALONE, metric), scored(COMM, metric)
+    assert found.indices.tobytes() == expected.indices.tobytes()
+    assert found.scores.tobytes() == expected.scores.tobytes()
+    assert np.array([found.uncertainty, found.pool_uncertainty]).tobytes() == (
+        np.array([expected.uncertainty, expected.pool_uncertainty]).tobytes()
+    )
+    assert len(set(found.indices.tolist())) == 12
+    assert not set(found.indices.tolist()) & set(EXCLUDED)
+
+
+@pytest.mark.parametrize("metric", [metric for metric in CASES if metric != "thompson"])
+def test_scores_are_those_of_the_metric(metric):
+    found = scored(COMM, metric)
+    assert np.array_equal(found.scores, alone(metric)[found.indices])
+
+
+@pytest.mark.parametrize(
+    ("metric", "choose"),
+    [
+        ("predictive_variance", lambda s: power_sample(ALONE, s, 12, beta=2.0, seed=1, excluded=EXCLUDED)),
+        ("margin", lambda s: diverse_top_k(ALONE, s, FEATURES, 12, minimise=True, excluded=EXCLUDED)),
+        ("predictive_entropy", lambda s: k_center(ALONE, FEATURES, 12, excluded=EXCLUDED)),
+        (
+            "mutual_information",
+            lambda s: batch_bald(ALONE, PROBABILITIES, 12, samples=60, excluded=EXCLUDED),
+        ),
+    ],
+)
+def test_batches_are_those_of_the_functions(metric, choose):
+    assert scored(COMM, metric).indices.tolist() == choose(alone(metric)).indices.tolist()
+
+
+def test_every_choice_of_thompson_follows_a_draw_of_its_own():
+    found = scored(COMM, "thompson")
+    values = VALUES.astype(float).copy()
+    values[:, EXCLUDED] = np.inf
+    for member, index, score in zip(drawn_members(5, 12, MEMBERS), found.indices, found.scores, strict=True):
+        assert index == values[member].argmin()
+        assert score == -values[member].min()
+        values[:, index] = np.inf
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "message"),
+    [
+        ("expected_improvement", {"parameters": {}}, "needs the parameter 'best'"),
+        ("random", {"batch": "poer"}, "no batch is called 'poer'; did you mean 'power'"),
+        ("random", {"parameters": {"bta": 1}}, "'random' with batch 'power' has no parameter 'bta'"),
+        ("random", {"batch": "batch_bald"}, "goes with metric 'mutual_information', not 'random'"),
+        ("margin", {"batch": "power"}, "the best margin is small"),
+        ("margin", {"features": None}, "needs features .*; there are none"),
+        ("margin", {"features": FEATURES[1:]}, r"needs features .*; their shape is \(1299, 5\)"),
+        ("margin", {"features": FEATURES * np.nan}, "must be finite"),
+        ("upper_confidence_bound", {"batch": "power"}, "needs scores from 0 on"),
+    ],
+)
+def test_mistakes_are_told_on_all_ranks(metric, options, message):
+    with pytest.raises(ScoreError, match=message):
+        scored(COMM, metric, **options)
+
+
+@pytest.mark.parametrize("metric", CASES)
+def test_nothing_is_left(metric):
+    found = scored(COMM, metric, excluded=range(CANDIDATES))
+    assert (len(found.indices), len(found.scores)) == (0, 0)
