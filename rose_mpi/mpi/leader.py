@@ -60,7 +60,7 @@ class Leader:
         self.wide = WideLead(channel, post, self._ended)
         self._channel = channel
         self._functions = functions
-        self._dispatcher = Dispatcher(slots, functions)
+        self._dispatcher = Dispatcher(slots, functions, home=channel.rank)
         self._lent_to: dict[int, int] = {}
         self._ways: Mapping[type, Callable[[Any], None]] = {
             Run: self._run,

@@ -45,11 +45,15 @@ class Dispatcher:
         Tasks that a rank runs at a time.
     functions:
         Whether the own ranks may run Python functions (the coordinator's rank may not).
+    home:
+        The leader's own rank, if it has one: the nearest for short tasks, and the last to be kept from
+        leading by a long function.
     """
 
-    def __init__(self, slots: int, functions: bool = True) -> None:
+    def __init__(self, slots: int, functions: bool = True, home: int | None = None) -> None:
         self._roster = Roster(slots)
         self._functions = functions
+        self._home = home
         self._turns = Turns()
         self._wide = WideTasks(self._roster)
         self._backlogs = Backlogs()
@@ -192,7 +196,7 @@ class Dispatcher:
         instructions = self._start_wide() if self._wide.waiting else []
         ready = self._roster.ready
         begun: dict[int, None] = {}
-        for rank in list(ready) if self._turns.waiting else ():
+        for rank in self._by_preference(ready) if self._turns.waiting else ():
             while rank in ready and (waiting := self._next_for(rank)):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
@@ -207,6 +211,16 @@ class Dispatcher:
         if self._something_waits:
             instructions += self._recall(self._roster.not_recalled)
         return instructions
+
+    def _by_preference(self, ready: Iterable[int]) -> list[int]:
+        """The ranks that are ready in the order in which they are given something."""
+        ranks = list(ready)
+        if self._home in ranks:
+            ranks.remove(self._home)
+            first = self._turns.first
+            lasts = first.is_function and not self._backlogs.is_short(first.call)
+            ranks.insert(len(ranks) if lasts else 0, self._home)
+        return ranks
 
     def _queue(self, ranks: Iterable[int]) -> list[Instruction]:
         """Let short functions wait on ranks that run one, by turns."""

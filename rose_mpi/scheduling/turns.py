@@ -69,6 +69,11 @@ class Turns:
                 return True
         return False
 
+    @property
+    def first(self) -> Waiting:
+        """The task whose turn it is; one must wait."""
+        return _first(next(iter(self._queues.values())))
+
     def next(self, wanted: Callable[[Waiting], bool]) -> Waiting | None:
         """Take the next task, of the learner whose turn has not come for longest.
 

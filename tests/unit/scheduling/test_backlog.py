@@ -78,6 +78,20 @@ def test_the_ranks_are_given_more_by_turns():
     assert sorted(given) == [1] * 4 + [2] * 4
 
 
+@pytest.mark.parametrize(
+    ("work", "seconds", "first"), [(SHORT, 1e-4, 2), (SHORT, 1.0, 1), (Task("true"), 0, 2)]
+)
+def test_the_leader_s_own_rank_is_the_first_for_short_tasks_and_the_last_for_long_functions(
+    work, seconds, first
+):
+    dispatcher = Dispatcher(slots=1, home=2)
+    dispatcher.take((1, 2))
+    (known,) = calls(1)
+    dispatcher.submit([known], 0.0)
+    dispatcher.finished(ended(known, 1, seconds), 0.0)
+    assert starts(dispatcher.submit(calls(1, work, "t"), 0.0)) == [(first, 0)]
+
+
 def test_learners_take_turns_on_a_rank():
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1,))
