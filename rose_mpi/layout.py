@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from rose_mpi.tasks import TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPaths:
+    """Where one attempt of a task works, leaves its result (it adds a suffix) and its output.
+
+    Text, since they are composed for every task, and the parts of a path would take ten times as long.
+    """
+
+    workdir: str
+    result: str
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +70,19 @@ class Layout:
         """The ``.npz`` with what a learner selected in an iteration."""
         return self.arrays / learner / f"selected-{iteration}.npz"
 
-    def result(self, task: TaskId, attempt: int) -> Path:
-        """Where a task leaves its result; the task adds a suffix."""
-        return self.arrays / task.learner / "tasks" / _file_name(task, attempt)
-
-    def stdout(self, task: TaskId, attempt: int) -> Path:
-        """What a task wrote to its standard output."""
-        return self._logs(task) / f"{_file_name(task, attempt)}.out"
-
-    def stderr(self, task: TaskId, attempt: int) -> Path:
-        """What a task wrote to its standard error."""
-        return self._logs(task) / f"{_file_name(task, attempt)}.err"
-
-    def _logs(self, task: TaskId) -> Path:
-        return self.work / ".logs" / task.learner
+    def task(self, task: TaskId, attempt: int) -> TaskPaths:
+        """What belongs to one attempt of a task."""
+        workdir, results, logs = _folders(self, task.learner)
+        model = f".{task.model}" if task.model else ""
+        name = f"{task.iteration}.{task.stage}.{task.index}{model}.{attempt}"
+        return TaskPaths(workdir, f"{results}/{name}", f"{logs}/{name}.out", f"{logs}/{name}.err")
 
     def _beside(self, suffix: str) -> Path:
         return self.results.with_name(self.results.name.removesuffix(".h5") + suffix)
 
 
-def _file_name(task: TaskId, attempt: int) -> str:
-    model = f".{task.model}" if task.model else ""
-    return f"{task.iteration}.{task.stage}.{task.index}{model}.{attempt}"
+@lru_cache
+def _folders(layout: Layout, learner: str) -> tuple[str, str, str]:
+    """A learner's folders: to work in, for results and for output."""
+    results = layout.arrays / learner / "tasks"
+    return str(layout.workdir(learner)), str(results), str(layout.work / ".logs" / learner)

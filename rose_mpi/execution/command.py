@@ -19,6 +19,7 @@ from rose_mpi.execution.context import RunContext
 from rose_mpi.tasks import Task, TaskCall
 
 _SHELL = "/bin/sh"
+_WORTH_KEEPING = 10_000
 _PLACEHOLDER = re.compile(r"\{(?:python|config_dir|learner|iteration|index|model)\}")
 
 
@@ -46,8 +47,7 @@ def argv(call: TaskCall, context: RunContext) -> tuple[str, ...]:
     words = [_located(_expanded(word, values), context.root) for word in _split(task.executable)]
     if not words or not words[0]:
         raise TaskError(f"{call.id}: the command is empty")
-    path = {**os.environ, **context.environment, **task.environment}.get("PATH", os.defpath)
-    return (_program(words[0], path), *words[1:], *arguments)
+    return (_program(words[0], task.environment, context.environment), *words[1:], *arguments)
 
 
 def with_options(task: Task, kwargs: Mapping[str, Any]) -> Task:
@@ -95,9 +95,14 @@ def _text(name: str, value: Any) -> str:
     raise TaskError(f"option {name}: {value!r} is no number, text or path, nor a list of these")
 
 
-def _split(command: str) -> list[str]:
+def _split(command: str) -> tuple[str, ...]:
+    return _split_again(command) if len(command) < _WORTH_KEEPING else _split_again.__wrapped__(command)
+
+
+@lru_cache
+def _split_again(command: str) -> tuple[str, ...]:
     try:
-        return shlex.split(command)
+        return tuple(shlex.split(command))
     except ValueError as error:
         raise TaskError(
             f"cannot split the command {command!r} into words ({error}); check its quotes"
@@ -116,21 +121,21 @@ def _placeholders(call: TaskCall, context: RunContext) -> dict[str, str]:
 
 
 def _expanded(text: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: values[match[0]], text)
+    return _PLACEHOLDER.sub(lambda match: values[match[0]], text) if "{" in text else text
 
 
 def _located(word: str, root: str) -> str:
     if not word or word.startswith(("-", "/")) or "\0" in word:
         return word
-    path = Path(root, word)
-    try:
-        return str(path.absolute()) if path.is_file() else word
-    except OSError:  # too long to be a path
-        return word
+    path = os.path.join(root, word)  # noqa: PTH118
+    return str(Path(path).absolute()) if os.path.isfile(path) else word  # noqa: PTH113
 
 
-def _program(name: str, path: str) -> str:
-    return name if "/" in name else _found(name, path)
+def _program(name: str, *environments: Mapping[str, str]) -> str:
+    if "/" in name:
+        return name
+    paths = (environment["PATH"] for environment in (*environments, os.environ) if "PATH" in environment)
+    return _found(name, next(paths, os.defpath))
 
 
 @lru_cache

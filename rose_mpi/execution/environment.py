@@ -70,7 +70,7 @@ def task_environment(call: TaskCall, attempt: int, context: RunContext) -> dict[
         "ROSE_MODEL": identity.model,
         "ROSE_ATTEMPT": str(attempt),
         "ROSE_SEED": str(call.seed),
-        "ROSE_RESULT": str(context.layout.result(identity, attempt)),
+        "ROSE_RESULT": context.layout.task(identity, attempt).result,
         **dict.fromkeys(_THREADS, str(task.cores_per_rank or 1)),
     }
     if call.selection is not None:

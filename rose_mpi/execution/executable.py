@@ -37,13 +37,14 @@ def spawn_of(call: TaskCall, attempt: int, context: RunContext, places: Sequence
     """
     assert isinstance(call.work, Task)
     words, variables = argv(call, context), task_environment(call, attempt, context)
+    paths = context.layout.task(call.id, attempt)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",
         argv=launched(words, places, variables, context.launcher) if places else words,
         environment=variables,
-        cwd=str(workdir(call, context)),
-        stdout=str(context.layout.stdout(call.id, attempt)),
-        stderr=str(context.layout.stderr(call.id, attempt)),
+        cwd=str(workdir(call, context)) if call.work.cwd is not None else paths.workdir,
+        stdout=paths.stdout,
+        stderr=paths.stderr,
         timeout=call.work.timeout,
     )
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,12 +22,13 @@ def workdir(call: TaskCall, context: RunContext) -> Path:
 
 def prepare_result(call: TaskCall, attempt: int, context: RunContext) -> None:
     """Make the folder for a task's result, and remove what an interrupted attempt may have left there."""
-    result = context.layout.result(call.id, attempt)
-    _make(result.parent)
+    result = context.layout.task(call.id, attempt).result
+    _make(os.path.dirname(result))  # noqa: PTH120
     for suffix in RESULT_SUFFIXES:
-        Path(f"{result}{suffix}").unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(result + suffix)  # noqa: PTH108
 
 
 @lru_cache
-def _make(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _make(folder: str) -> None:
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103

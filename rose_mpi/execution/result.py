@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,11 @@ def _failure(call: TaskCall, exited: Exited) -> str:
 def _evidence(call: TaskCall, attempt: int, exited: Exited, context: RunContext) -> list[str]:
     """Last lines of output, and where all of it is."""
     if exited.stderr_tail:
-        log = context.layout.stderr(call.id, attempt)
+        log = context.layout.task(call.id, attempt).stderr
         return [*(f"  {line}" for line in exited.stderr_tail.splitlines()), f"log: {log}"]
     if exited.last_line or exited.line_too_long:
         line = [f"  {exited.last_line[:500]}"] if exited.last_line else []
-        return [*line, f"log: {context.layout.stdout(call.id, attempt)}"]
+        return [*line, f"log: {context.layout.task(call.id, attempt).stdout}"]
     return []
 
 
@@ -91,12 +92,12 @@ def _value(call: TaskCall, attempt: int, exited: Exited, context: RunContext) ->
 
 
 def _result_file(call: TaskCall, attempt: int, context: RunContext) -> Path | None:
-    result = context.layout.result(call.id, attempt)
-    found = [file for suffix in RESULT_SUFFIXES if (file := Path(f"{result}{suffix}")).exists()]
+    result = context.layout.task(call.id, attempt).result
+    found = [file for suffix in RESULT_SUFFIXES if os.path.exists(file := result + suffix)]  # noqa: PTH110
     if len(found) > 1:
-        names = " and ".join(file.name for file in found)
+        names = " and ".join(Path(file).name for file in found)
         raise ResultError(f"the task left several results at ROSE_RESULT: {names}; one is allowed")
-    return found[0] if found else None
+    return Path(found[0]) if found else None
 
 
 def _file_value(file: Path) -> Any:

@@ -74,7 +74,7 @@ class Caller:
             key = f"{order.call.id}.{order.attempt}"
             self.arrays[key] = array
             return RankArray(self._context.rank, key)
-        path = Path(f"{self._context.layout.result(order.call.id, order.attempt)}.npy")
+        path = Path(f"{self._context.layout.task(order.call.id, order.attempt).result}.npy")
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, array, allow_pickle=False)
         return FileArray(str(path))

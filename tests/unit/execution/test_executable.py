@@ -65,7 +65,7 @@ def test_a_script_leaves_an_array(run, context):
 
 
 def test_what_an_interrupted_attempt_left_does_not_count(run, context):
-    stale = context.layout.result(call_of(Task("x")).id, 0)
+    stale = Path(context.layout.task(call_of(Task("x")).id, 0).result)
     stale.parent.mkdir(parents=True)
     Path(f"{stale}.json").write_text(json.dumps("stale"))
     assert run(Task("{python} task.py none")).value == "last line"

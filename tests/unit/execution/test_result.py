@@ -35,7 +35,7 @@ def exited(last_line="", **fields):
 @pytest.fixture
 def left(context):
     """Where a task of these tests leaves its result."""
-    path = context.layout.result(CALL.id, 0)
+    path = Path(context.layout.task(CALL.id, 0).result)
     path.parent.mkdir(parents=True)
     return path
 
@@ -246,12 +246,12 @@ def test_failures_quote_reason_last_lines_and_log(context, left, fields, status,
     lines = result.error.splitlines()
     assert said in lines[0]
     assert lines[1:3] == ["  Traceback", "  ValueError: no"]
-    assert lines[3] == f"log: {context.layout.stderr(CALL.id, 0)}"
+    assert lines[3] == f"log: {context.layout.task(CALL.id, 0).stderr}"
 
 
 def test_without_stderr_the_last_line_of_output_is_quoted(context):
     lines = outcome(context, "it broke", exit_code=1).error.splitlines()
-    assert lines == ["exit code 1", "  it broke", f"log: {context.layout.stdout(CALL.id, 0)}"]
+    assert lines == ["exit code 1", "  it broke", f"log: {context.layout.task(CALL.id, 0).stdout}"]
 
 
 def test_without_output_no_log_is_named(context):
