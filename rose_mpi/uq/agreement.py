@@ -47,11 +47,11 @@ def agreed(comm: Communicator, work: Callable[[], _Value]) -> _Value:
         error = ScoreError(f"rank {comm.rank}: {type(fault).__name__}: {fault}")
     errors = [other for other in comm.allgather(error) if other is not None]
     if errors:
-        raise min(errors, key=_precedence) from cause
+        raise min(errors, key=precedence) from cause
     return value
 
 
-def _precedence(error: ScoreError) -> tuple[int, int]:
+def precedence(error: Exception) -> tuple[int, int]:
     """The prediction with the smallest number first, then other errors by rank."""
     if isinstance(error, PredictionError):
         return error.position, error.candidate or 0

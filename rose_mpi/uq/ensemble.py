@@ -1,14 +1,15 @@
 """Scoring of an ensemble whose predictions lie on many ranks, as one collective call.
 
-The predictions stay where they were made until they are transposed: each rank receives every member's rows
-for its share of the candidates, a block at a time, scores them, and the best are merged. What can fail on one
-rank alone is agreed upon before anybody goes on, so that all raise the same error and none waits for ever.
+Each rank scores its share of the candidates, for which it needs every member's rows: it reads its own
+predictions in place, maps those that are files, and receives the others a block at a time. Then the
+candidates are chosen together. What can fail on one rank alone is agreed upon before anybody goes on, so that
+all raise the same error and none waits for ever.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -17,17 +18,20 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import ArrayLike, NDArray
 
-from rose_mpi.uq.agreement import agreed
+from rose_mpi.metrics import THOMPSON
+from rose_mpi.uq.agreement import agreed, precedence
 from rose_mpi.uq.batches import TOP
 from rose_mpi.uq.choosing import Scored, choose
-from rose_mpi.uq.evaluate import CHUNK, evaluate
+from rose_mpi.uq.evaluate import CHUNK, check_members, evaluate
+from rose_mpi.uq.exchange import Block, Exchange
+from rose_mpi.uq.mapped import map_again
 from rose_mpi.uq.parts import Part
 from rose_mpi.uq.plan import Offer, Plan, Question, as_indices, make_offer, make_plan
 from rose_mpi.uq.registry import RANDOM
 from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.scores import Scores
 from rose_mpi.uq.uniform import uniform
-from rose_mpi.uq.validation import check_prediction, check_targets
+from rose_mpi.uq.validation import PredictionError, check_prediction, check_targets
 
 
 def score_ensemble(
@@ -56,8 +60,9 @@ def score_ensemble(
     ----------
     predictions:
         The predictions that lie on this rank, possibly none: ``[candidates, classes]`` of probabilities or
-        ``[candidates]``, real numbers of any type, memory-mapped files too. They are scored in float32
-        if that holds all of them exactly, else in float64.
+        ``[candidates]``, real numbers of any type. They are scored in float32 if that holds all of them
+        exactly, else in float64. Files mapped read-only, such as ``numpy.load(path, mmap_mode="r")`` gives,
+        are mapped by all ranks if all find them under that path, instead of being sent.
     k:
         How many candidates to choose: a number, or the fraction of the pool (0 < f < 1).
     task_type:
@@ -82,7 +87,8 @@ def score_ensemble(
     threads:
         Threads on this rank for the built-in metrics.
     block:
-        Candidates that one rank scores at a time, by default as many as fill a few MB: it bounds the memory.
+        Candidates that one rank scores at a time, by default as many as fill a few MB. A rank needs memory
+        for two blocks on their way to it and from it, and 8 bytes for each candidate of its share.
 
     Raises
     ------
@@ -113,25 +119,29 @@ def score_ensemble(
         return arrays, masked, make_offer(arrays, positions, question)
 
     arrays, masked, offer = agreed(comm, describe)
-    plan = make_plan(comm.allgather(offer), masked)
+    offers = comm.allgather(offer)
+    plan = make_plan(offers, masked)
     share = agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, features, seed, threads))
-    scores = _score_share(comm, plan, share)
+    if plan.metric.name == RANDOM:
+        scores = agreed(comm, lambda: _drawn(plan, share))
+    else:
+        scores = _score_share(comm, plan, share, _exchange(comm, plan, offers, share.own))
     return _select(comm, plan, share, scores, masked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What one rank brings to the exchange and needs to score its candidates.
+    """What one rank brings and needs to score its candidates and to choose among all.
 
     Attributes
     ----------
-    rows:
-        The local predictions, each ``[candidates, width]``.
+    own:
+        The local predictions by position, each ``[candidates, width]``.
     """
 
     start: int
     stop: int
-    rows: tuple[NDArray[Any], ...]
+    own: Mapping[int, NDArray[Any]]
     targets: NDArray[Any] | None
     features: NDArray[Any]
     scorer: UQScorer
@@ -148,105 +158,98 @@ def _prepare(
     seed: int,
     threads: int,
 ) -> _Share:
-    """Check every value that lies on this rank, the prediction with the smallest number first."""
-    rows = tuple(array.reshape(plan.shape[0], plan.width) for array in arrays)
-    by_position = sorted(zip(plan.positions[rank], rows, strict=True), key=itemgetter(0))
-    for position, prediction in by_position:
-        check_prediction(prediction, position, plan.task_type, plan.dtype)
+    rows = [array.reshape(plan.shape[0], plan.width) for array in arrays]
+    own = dict(sorted(zip(plan.positions[rank], rows, strict=True), key=itemgetter(0)))
     true_values = None
     if plan.metric.needs_targets and targets is not None:
         true_values = check_targets(targets, plan.task_type, plan.shape)
     start, stop = plan.partition.share(rank)
     own_features = np.asarray(features)[start:stop] if plan.batch.needs_features else np.empty((0, 0))
-    return _Share(start, stop, rows, true_values, own_features, UQScorer(plan.task_type), seed, threads)
+    return _Share(start, stop, own, true_values, own_features, UQScorer(plan.task_type), seed, threads)
 
 
-def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share) -> NDArray[np.float64]:
-    """Scores of the rank's candidates; a rank whose metric fails still serves the others' exchange."""
-    if plan.metric.name == RANDOM:
-        return uniform(share.seed, share.start, share.stop - share.start)
+def _drawn(plan: Plan, share: _Share) -> NDArray[np.float64]:
+    """Random scores; the local predictions are looked at, and nothing is exchanged."""
+    for position, rows in share.own.items():
+        check_prediction(rows, position, plan.task_type, plan.dtype)
+    return uniform(share.seed, share.start, share.stop - share.start)
+
+
+def _exchange(
+    comm: MPI.Intracomm, plan: Plan, offers: Sequence[Offer], own: Mapping[int, NDArray[Any]]
+) -> Exchange:
+    """Agree on the files that all ranks can map; the other predictions are sent."""
+    mapped = _map_files(plan, offers, own)
+    everywhere = set(mapped).intersection(*comm.allgather(frozenset(mapped)))
+    readable = {position: mapped[position] for position in everywhere}
+    sent = [[position for position in on if position not in everywhere] for on in plan.positions]
+    readable |= {position: own[position] for position in sent[comm.rank]}
+    return Exchange(comm, plan, {p: array.reshape(plan.shape) for p, array in readable.items()}, sent)
+
+
+def _map_files(
+    plan: Plan, offers: Sequence[Offer], own: Mapping[int, NDArray[Any]]
+) -> dict[int, NDArray[Any]]:
+    """The predictions that are files and that this rank finds, by position."""
+    mapped = {}
+    for offer, positions in zip(offers, plan.positions, strict=True):
+        for n, (position, file) in enumerate(zip(positions, offer.files, strict=True)):
+            if file is not None:
+                mine = position in own
+                array = own[position] if mine else map_again(file, offer.shapes[n], offer.dtypes[n])
+                if array is not None:
+                    mapped[position] = np.asarray(array)
+    return mapped
+
+
+def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share, exchange: Exchange) -> NDArray[np.float64]:
+    """Scores of the rank's candidates; a rank that fails still serves the others' exchange.
+
+    After a failure values are looked at still, so that all ranks tell of the same prediction.
+    """
     scores = np.empty(share.stop - share.start)
     failures: list[Exception] = []
-    for start, block in _transposed(comm, plan, share.rows):
-        if not failures:
-            try:
-                scores[start - share.start :][: block.shape[1]] = _score_block(plan, share, start, block)
-            except Exception as error:
-                failures.append(error)
+    for block in exchange.blocks():
+        try:
+            if failures:
+                check_members(block.predictions, plan.task_type, block.first)
+            else:
+                _score_block(plan, share, block, scores, exchange)
+        except PredictionError as error:
+            position = exchange.positions[error.position]
+            failures.append(PredictionError(position, error.candidate, error.reason))
+        except Exception as error:
+            failures.append(error)
 
     def result() -> NDArray[np.float64]:
         if failures:
-            raise failures[0]
+            raise min(failures, key=precedence)
         return scores
 
     return agreed(comm, result)
 
 
-def _score_block(plan: Plan, share: _Share, start: int, block: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores of the candidates from ``start`` on; a user's own metric sees the same chunks always."""
-    candidates = block.shape[1]
-    step = max(candidates, 1) if plan.metric.function is None else CHUNK
-    scores = np.empty(candidates)
+def _score_block(
+    plan: Plan, share: _Share, block: Block, scores: NDArray[np.float64], exchange: Exchange
+) -> None:
+    """Score a block; a user's metric sees the same chunks always."""
+    if plan.metric.function is not None or plan.metric.name == THOMPSON:
+        check_members(block.predictions, plan.task_type, block.first)
+    candidates = len(block.predictions[0])
+    step = CHUNK if plan.metric.function is not None else max(candidates, 1)
     for first in range(0, candidates, step):
         part = slice(first, min(first + step, candidates))
-        targets = None if share.targets is None else share.targets[start:][part]
-        scores[part] = evaluate(
+        pool = slice(block.first + part.start, block.first + part.stop)
+        scores[pool.start - share.start : pool.stop - share.start] = evaluate(
             plan.metric,
             share.scorer,
-            block[:, part],
-            targets,
-            first=start + first,
+            [rows[part] for rows in block.predictions],
+            None if share.targets is None else share.targets[pool],
+            first=pool.start,
             seed=share.seed,
             threads=share.threads,
         )
-    return scores
-
-
-def _transposed(
-    comm: MPI.Intracomm, plan: Plan, rows: Sequence[NDArray[Any]]
-) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    """All members' predictions for this rank's candidates, round by round.
-
-    Yields the first candidate and ``[members, candidates, classes]`` or ``[members, candidates]``, in a
-    buffer that the next round overwrites; no candidates in rounds where only other ranks have some left.
-    """
-    order = np.argsort(np.concatenate(plan.positions))
-    in_order = bool((np.diff(order) == 1).all())
-    counts = [len(on_rank) for on_rank in plan.positions]
-    largest = [_length(plan.partition.piece(rank, 0)) for rank in range(comm.size)]
-    sent = np.empty((len(rows) * sum(largest), plan.width), plan.dtype)
-    received = sent
-    if comm.size > 1:
-        received = np.empty((len(order) * largest[comm.rank], plan.width), plan.dtype)
-    row_type = MPI.Datatype.fromcode(plan.dtype.char).Create_contiguous(plan.width).Commit()
-    try:
-        for step in range(plan.partition.rounds):
-            pieces = [plan.partition.piece(rank, step) for rank in range(comm.size)]
-            _pack(pieces, rows, sent)
-            start, length = pieces[comm.rank][0], _length(pieces[comm.rank])
-            if comm.size > 1:
-                to = [len(rows) * _length(piece) for piece in pieces]
-                back = [count * length for count in counts]
-                comm.Alltoallv([sent, to, row_type], [received, back, row_type])
-            block = received[: len(order) * length].reshape(len(order), length, *plan.shape[1:])
-            yield start, block if in_order else block[order]
-    finally:
-        row_type.Free()
-
-
-def _pack(
-    pieces: Sequence[tuple[int, int]], rows: Sequence[NDArray[Any]], buffer: NDArray[np.floating]
-) -> None:
-    """Copy the local members' rows for each rank's piece, rank after rank and member after member."""
-    offset = 0
-    for start, stop in pieces:
-        for prediction in rows:
-            buffer[offset : offset + stop - start] = prediction[start:stop]
-            offset += stop - start
-
-
-def _length(piece: tuple[int, int]) -> int:
-    return piece[1] - piece[0]
+        exchange.progress()
 
 
 def _select(
@@ -259,8 +262,7 @@ def _select(
     """Choose from all ranks' shares."""
     candidates = plan.shape[0]
     part = Part(share.start, share.stop - share.start, candidates, masked)
-    members = dict(zip(plan.positions[comm.rank], share.rows, strict=True))
-    scored = Scored(part, scores, members, share.features, share.seed, share.threads)
+    scored = Scored(part, scores, share.own, share.features, share.seed, share.threads)
     chosen = choose(comm, plan, scored)
     sums: list[NDArray[np.float64]] = comm.allgather(_chunk_sums(scores, part.kept))
     left = candidates - len(masked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Final
@@ -13,11 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.errors import ScoreError
 from rose_mpi.metrics import THOMPSON
 from rose_mpi.uq.registry import CLASSIFICATION, RANDOM, Metric
+from rose_mpi.uq.scattered import as_one
 from rose_mpi.uq.thompson import drawn_members, sampled_values
 from rose_mpi.uq.uniform import uniform
+from rose_mpi.uq.validation import PredictionError, check_prediction
 
 CHUNK: Final = 256
 """Work is divided between ranks and threads only at multiples of this many candidates."""
+
+Members = Sequence[NDArray[Any]] | NDArray[Any]
+"""Each member's predictions, as arrays of one shape or as one array."""
 
 _RANGES_PER_THREAD: Final = 4
 
@@ -39,19 +45,21 @@ def working_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
     return wide
 
 
-def find_kernel(name: str, task_type: str) -> Callable[..., None]:
+def find_kernel(name: str, task_type: str) -> Callable[..., bool | None]:
     """The compiled formula of a built-in metric other than ``random`` and ``thompson``."""
     from rose_mpi.uq.kernels import acquisition, classification, regression  # noqa: PLC0415  (numba)
 
     modules = (classification,) if task_type == CLASSIFICATION else (regression, acquisition)
-    kernel: Callable[..., None] = next(vars(module)[name] for module in modules if name in vars(module))
+    kernel: Callable[..., bool | None] = next(
+        vars(module)[name] for module in modules if name in vars(module)
+    )
     return kernel
 
 
 def evaluate(
     metric: Metric,
     scorer: Any,
-    predictions: NDArray[np.floating],
+    predictions: Members,
     targets: NDArray[Any] | None = None,
     *,
     first: int = 0,
@@ -65,7 +73,8 @@ def evaluate(
     scorer:
         The ``UQScorer`` that a user's own metric is given; its task type chooses the formula.
     predictions:
-        ``[members, candidates, classes]`` or ``[members, candidates]``, C-contiguous float32 or float64.
+        Each member's ``[candidates, classes]`` or ``[candidates]``, C-contiguous and aligned, all float32 or
+        all float64; also as one array.
     targets:
         ``[candidates]``: int64 classes or float64 values, for the metrics that need them.
     first:
@@ -79,26 +88,66 @@ def evaluate(
 
     Raises
     ------
+    PredictionError
+        If a built-in metric other than ``random`` and ``thompson`` meets a value that is not finite or no
+        probability. Members whose probabilities miss the sum 1 are found unless they make up for one another.
     ScoreError
         If a user's metric returns anything but one number per candidate, or any score is NaN.
     """
-    candidates = predictions.shape[1]
+    candidates = len(predictions[0])
     extra: tuple[Any, ...] = (targets,) if metric.needs_targets else ()
     if metric.function is not None:
-        scores = _one_score_each(metric, metric.function(scorer, predictions, *extra), candidates)
+        scores = _one_score_each(metric, metric.function(scorer, np.asarray(predictions), *extra), candidates)
     elif metric.name == RANDOM:
         scores = uniform(seed, first, candidates)
     elif metric.name == THOMPSON:
         scores = sampled_values(predictions, drawn_members(seed, 1, len(predictions))[0], metric)
     else:
-        kernel = find_kernel(metric.name, scorer.task_type)
         scores = np.empty(candidates)
-        extra += tuple(metric.parameters.values())
-        for_ranges(lambda a, b: kernel(predictions, scores, a, b, *extra), candidates, threads)
+        if not _fill(scores, metric, scorer.task_type, predictions, extra, threads):
+            check_members(predictions, scorer.task_type, first)
     if candidates and np.isnan(scores.min()):
         undefined = first + np.flatnonzero(np.isnan(scores))[0]
         raise ScoreError(f"metric {metric.name!r} gives candidate {undefined} the score NaN")
     return scores
+
+
+def check_members(predictions: Members, task_type: str, first: int = 0) -> None:
+    """Check every value of every member.
+
+    Raises
+    ------
+    PredictionError
+        For the first member with an unusable value; its position is the place in ``predictions``, and
+        ``first`` the place in the pool of the first candidate.
+    """
+    for member, rows in enumerate(predictions):
+        try:
+            check_prediction(rows.reshape((*rows.shape, 1)[:2]), member, task_type, rows.dtype)
+        except PredictionError as error:
+            raise PredictionError(member, first + (error.candidate or 0), error.reason) from None
+
+
+def _fill(
+    scores: NDArray[np.float64],
+    metric: Metric,
+    task_type: str,
+    predictions: Members,
+    extra: tuple[Any, ...],
+    threads: int,
+) -> bool:
+    """Run a built-in formula; whether all that it read was beyond doubt."""
+    kernel = find_kernel(metric.name, task_type)
+    values, offsets = as_one(list(predictions))
+    shape = predictions[0].shape[1:]
+    extra += tuple(metric.parameters.values())
+    doubts = []
+    for_ranges(
+        lambda a, b: doubts.append(kernel(values, offsets, *shape, scores, a, b, *extra)),
+        len(scores),
+        threads,
+    )
+    return not any(doubts) and math.isfinite(scores.sum())
 
 
 def for_ranges(function: Callable[[int, int], None], count: int, threads: int) -> None:

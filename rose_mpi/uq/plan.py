@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.uq.batches import TOP, Batch, settled_choice
 from rose_mpi.uq.evaluate import CHUNK, working_dtype
+from rose_mpi.uq.mapped import MappedFile, files_of
 from rose_mpi.uq.partition import Partition
 from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric, find_metric
 from rose_mpi.uq.selection import query_count
@@ -59,12 +60,15 @@ class Offer:
     ----------
     positions:
         Numbers of its predictions among all; ``None``: by rank, then as listed.
+    files:
+        What each of them maps; ``None`` where it is in memory.
     """
 
     question: Question
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[np.dtype[Any], ...]
     positions: tuple[int, ...] | None
+    files: tuple[MappedFile | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def make_offer(arrays: Sequence[NDArray[Any]], positions: Sequence[int] | None, 
         tuple(array.shape for array in arrays),
         tuple(array.dtype for array in arrays),
         None if positions is None else tuple(map(int, positions)),
+        files_of(arrays),
     )
 
 
@@ -165,7 +170,7 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
     except UsageError as error:
         raise ScoreError(str(error)) from None
     dtype = working_dtype(dtype for _, _, dtype in members)
-    partition = Partition(shape[0], len(offers), _block(question.block, positions, shape, dtype))
+    partition = Partition(shape[0], len(offers), _block(question.block, metric, positions, shape, dtype))
     return Plan(metric, task_type, shape, dtype, positions, k, batch, partition)
 
 
@@ -242,16 +247,22 @@ def _row_shape(shape: tuple[int, ...], task_type: str) -> tuple[int, ...]:
 
 def _block(
     wanted: int | None,
+    metric: Metric,
     positions: Sequence[Sequence[int]],
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
 ) -> int:
-    """Candidates a rank scores at a time: whole chunks, few enough for MPI to count a round's rows."""
+    """Candidates a rank scores at a time, few enough for MPI to count the numbers of a round.
+
+    Whole chunks where there may be so many, and for a user's own metric always.
+    """
     counts = [len(on_rank) for on_rank in positions]
-    rows = max(sum(counts), max(counts) * len(counts))
+    row = max(sum(counts), max(counts) * len(counts)) * math.prod(shape[1:])
     if wanted is None:
-        wanted = _BUFFER_BYTES // (rows * math.prod(shape[1:]) * dtype.itemsize)
+        wanted = _BUFFER_BYTES // (row * dtype.itemsize)
     elif wanted < 1:
         raise ScoreError(f"block is {wanted}; it must be a number of candidates from 1")
-    chunks = min(wanted, _LARGEST_COUNT // rows) // CHUNK
-    return max(chunks, 1) * CHUNK
+    wanted = max(min(wanted, _LARGEST_COUNT // row), 1)
+    if wanted < CHUNK and metric.function is None:
+        return wanted
+    return max(wanted // CHUNK, 1) * CHUNK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ def drawn_members(seed: int, draws: int, members: int) -> NDArray[np.int64]:
     return (uniform(seed, 0, draws) * members).astype(np.int64)
 
 
-def sampled_values(predictions: NDArray[Any], member: int, metric: Metric) -> NDArray[np.float64]:
+def sampled_values(
+    predictions: Sequence[NDArray[Any]] | NDArray[Any], member: int, metric: Metric
+) -> NDArray[np.float64]:
     """What a member says of each candidate, such that more is better, as float64 ``[candidates]``."""
     values: NDArray[np.float64] = predictions[member].astype(np.float64)
     return values if metric.parameters[MAXIMISE] else -values

@@ -21,15 +21,16 @@ _PEAK = 1.0 / sqrt(2.0 * pi)
 
 @jit
 def _fill_mean_and_std(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     first: int,
     last: int,
     mean: NDArray[np.float64],
     std: NDArray[np.float64],
     moments: NDArray[np.float64],
 ) -> None:
-    members = predictions.shape[0]
-    sum_differences(predictions, first, last, moments)
+    members = offsets.size
+    sum_differences(values, offsets, first, last, moments)
     for i in range(last - first):
         mean[i] = moments[ORIGIN + i] + moments[i] / members
         std[i] = sqrt(variance_of(moments[i], moments[SQUARES + i], members))
@@ -60,7 +61,8 @@ def _chance_of_gain(gain: float, std: float) -> float:
 
 @jit
 def expected_improvement(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     scores: NDArray[np.float64],
     start: int,
     stop: int,
@@ -77,14 +79,15 @@ def expected_improvement(
     sign = 1.0 if maximise else -1.0
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
-        _fill_mean_and_std(predictions, first, last, mean, std, moments)
+        _fill_mean_and_std(values, offsets, first, last, mean, std, moments)
         for i in range(last - first):
             scores[first + i] = _expected_gain(sign * (mean[i] - best) - xi, std[i])
 
 
 @jit
 def probability_of_improvement(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     scores: NDArray[np.float64],
     start: int,
     stop: int,
@@ -97,14 +100,15 @@ def probability_of_improvement(
     sign = 1.0 if maximise else -1.0
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
-        _fill_mean_and_std(predictions, first, last, mean, std, moments)
+        _fill_mean_and_std(values, offsets, first, last, mean, std, moments)
         for i in range(last - first):
             scores[first + i] = _chance_of_gain(sign * (mean[i] - best) - xi, std[i])
 
 
 @jit
 def upper_confidence_bound(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     scores: NDArray[np.float64],
     start: int,
     stop: int,
@@ -120,6 +124,6 @@ def upper_confidence_bound(
     sign = 1.0 if maximise else -1.0
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
-        _fill_mean_and_std(predictions, first, last, mean, std, moments)
+        _fill_mean_and_std(values, offsets, first, last, mean, std, moments)
         for i in range(last - first):
             scores[first + i] = sign * mean[i] + kappa * std[i]

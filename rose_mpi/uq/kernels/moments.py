@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
+from rose_mpi.uq.kernels.sums import row
 
 TILE = 2048
 """Candidates of a tile."""
@@ -22,12 +23,17 @@ MOMENTS = 3 * TILE
 
 @jit
 def _add_eight(
-    predictions: NDArray[np.floating], member: int, first: int, last: int, moments: NDArray[np.float64]
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    member: int,
+    first: int,
+    last: int,
+    moments: NDArray[np.float64],
 ) -> None:
-    a, b = predictions[member, first:last], predictions[member + 1, first:last]
-    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
-    e, f = predictions[member + 4, first:last], predictions[member + 5, first:last]
-    g, h = predictions[member + 6, first:last], predictions[member + 7, first:last]
+    a, b = row(values, offsets, member, first, last), row(values, offsets, member + 1, first, last)
+    c, d = row(values, offsets, member + 2, first, last), row(values, offsets, member + 3, first, last)
+    e, f = row(values, offsets, member + 4, first, last), row(values, offsets, member + 5, first, last)
+    g, h = row(values, offsets, member + 6, first, last), row(values, offsets, member + 7, first, last)
     for i in range(a.size):
         total = moments[i]
         squares = moments[SQUARES + i]
@@ -49,23 +55,27 @@ def _add_one(values: NDArray[np.floating], moments: NDArray[np.float64]) -> None
 
 @jit
 def sum_differences(
-    predictions: NDArray[np.floating], first: int, last: int, moments: NDArray[np.float64]
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    first: int,
+    last: int,
+    moments: NDArray[np.float64],
 ) -> None:
     """Sum each candidate's differences to its first member, and their squares.
 
     ``moments`` holds the sums, from ``SQUARES`` on those of the squares, and from ``ORIGIN`` on the first
     member's values.
     """
-    members = predictions.shape[0]
-    origin = predictions[0, first:last]
+    members = offsets.size
+    origin = row(values, offsets, 0, first, last)
     moments[:ORIGIN] = 0.0
     for i in range(origin.size):
         moments[ORIGIN + i] = origin[i]
     in_eights = members - members % 8
     for member in range(0, in_eights, 8):
-        _add_eight(predictions, member, first, last, moments)
+        _add_eight(values, offsets, member, first, last, moments)
     for member in range(in_eights, members):
-        _add_one(predictions[member, first:last], moments)
+        _add_one(row(values, offsets, member, first, last), moments)
 
 
 @jit

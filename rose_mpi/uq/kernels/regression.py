@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rose_mpi.uq.kernels.jit import jit
 from rose_mpi.uq.kernels.logarithm import natural_log
 from rose_mpi.uq.kernels.moments import MOMENTS, ORIGIN, SQUARES, TILE, sum_differences, variance_of
+from rose_mpi.uq.kernels.sums import row
 
 _PAIR_TILE = 512
 _COVERAGE = 0.95
@@ -25,14 +26,18 @@ _SMALLEST_VARIANCE = 1e-8
 
 @jit
 def predictive_variance(
-    predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    start: int,
+    stop: int,
 ) -> None:
     """Variance over the members, divided by their number (not one less)."""
-    members = predictions.shape[0]
+    members = offsets.size
     moments = np.empty(MOMENTS)
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
-        sum_differences(predictions, first, last, moments)
+        sum_differences(values, offsets, first, last, moments)
         result = scores[first:last]
         for i in range(result.size):
             result[i] = variance_of(moments[i], moments[SQUARES + i], members)
@@ -40,17 +45,22 @@ def predictive_variance(
 
 @jit
 def predictive_std(
-    predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    start: int,
+    stop: int,
 ) -> None:
     """Standard deviation over the members: the root of :func:`predictive_variance`."""
-    predictive_variance(predictions, scores, start, stop)
+    predictive_variance(values, offsets, scores, start, stop)
     for i in range(start, stop):
         scores[i] = sqrt(scores[i])
 
 
 @jit
 def negative_log_likelihood(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     scores: NDArray[np.float64],
     start: int,
     stop: int,
@@ -61,11 +71,11 @@ def negative_log_likelihood(
     ``log(2 pi v) / 2 + (y - mean)**2 / (2 v)``, where ``v`` is the variance but at least 1e-8, so that
     members in full agreement give a finite score.
     """
-    members = predictions.shape[0]
+    members = offsets.size
     moments = np.empty(MOMENTS)
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
-        sum_differences(predictions, first, last, moments)
+        sum_differences(values, offsets, first, last, moments)
         result = scores[first:last]
         true_values = targets[first:last]
         for i in range(result.size):
@@ -76,12 +86,17 @@ def negative_log_likelihood(
 
 @jit
 def _add_eight_distances(
-    predictions: NDArray[np.floating], member: int, first: int, last: int, distances: NDArray[np.float64]
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    member: int,
+    first: int,
+    last: int,
+    distances: NDArray[np.float64],
 ) -> None:
-    a, b = predictions[member, first:last], predictions[member + 1, first:last]
-    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
-    e, f = predictions[member + 4, first:last], predictions[member + 5, first:last]
-    g, h = predictions[member + 6, first:last], predictions[member + 7, first:last]
+    a, b = row(values, offsets, member, first, last), row(values, offsets, member + 1, first, last)
+    c, d = row(values, offsets, member + 2, first, last), row(values, offsets, member + 3, first, last)
+    e, f = row(values, offsets, member + 4, first, last), row(values, offsets, member + 5, first, last)
+    g, h = row(values, offsets, member + 6, first, last), row(values, offsets, member + 7, first, last)
     for i in range(a.size):
         total = distances[i]
         for value in (a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]):
@@ -91,21 +106,27 @@ def _add_eight_distances(
 
 @jit
 def _add_distances(
-    predictions: NDArray[np.floating], members: int, first: int, last: int, distances: NDArray[np.float64]
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    members: int,
+    first: int,
+    last: int,
+    distances: NDArray[np.float64],
 ) -> None:
     """Add each candidate's distances of the first ``members`` to what lies from ``_PAIR_TILE`` on."""
     in_eights = members - members % 8
     for member in range(0, in_eights, 8):
-        _add_eight_distances(predictions, member, first, last, distances)
+        _add_eight_distances(values, offsets, member, first, last, distances)
     for member in range(in_eights, members):
-        values = predictions[member, first:last]
-        for i in range(values.size):
-            distances[i] += abs(np.float64(values[i]) - distances[_PAIR_TILE + i])
+        one = row(values, offsets, member, first, last)
+        for i in range(one.size):
+            distances[i] += abs(np.float64(one[i]) - distances[_PAIR_TILE + i])
 
 
 @jit
 def crps(
-    predictions: NDArray[np.floating],
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
     scores: NDArray[np.float64],
     start: int,
     stop: int,
@@ -116,36 +137,43 @@ def crps(
     ``E|X - y| - E|X - X'| / 2``, both means over all members, pairs of a member with itself included
     (Gneiting and Raftery 2007). The work grows with the square of the members.
     """
-    members = predictions.shape[0]
+    members = offsets.size
     distances = np.empty(2 * _PAIR_TILE)
     for first in range(start, stop, _PAIR_TILE):
         last = min(first + _PAIR_TILE, stop)
         result = scores[first:last]
         distances[:_PAIR_TILE] = 0.0
         distances[_PAIR_TILE : _PAIR_TILE + result.size] = targets[first:last]
-        _add_distances(predictions, members, first, last, distances)
+        _add_distances(values, offsets, members, first, last, distances)
         for i in range(result.size):
             result[i] = distances[i] / members
         distances[:_PAIR_TILE] = 0.0
         for member in range(1, members):
-            distances[_PAIR_TILE : _PAIR_TILE + result.size] = predictions[member, first:last]
-            _add_distances(predictions, member, first, last, distances)
+            distances[_PAIR_TILE : _PAIR_TILE + result.size] = row(values, offsets, member, first, last)
+            _add_distances(values, offsets, member, first, last, distances)
         for i in range(result.size):
             result[i] = max(result[i] - distances[i] / members / members, 0.0)
 
 
 @jit
 def _keep_four(
-    predictions: NDArray[np.floating], member: int, first: int, last: int, extremes: NDArray[np.floating]
-) -> None:
-    """Insert four members' values into the three smallest and the three largest."""
-    a, b = predictions[member, first:last], predictions[member + 1, first:last]
-    c, d = predictions[member + 2, first:last], predictions[member + 3, first:last]
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    member: int,
+    first: int,
+    last: int,
+    extremes: NDArray[np.floating],
+) -> bool:
+    """Insert four members' values into the three smallest and the three largest; whether all are finite."""
+    a, b = row(values, offsets, member, first, last), row(values, offsets, member + 1, first, last)
+    c, d = row(values, offsets, member + 2, first, last), row(values, offsets, member + 3, first, last)
+    finite = True
     for i in range(a.size):
         low, second_low, third_low = extremes[i], extremes[TILE + i], extremes[2 * TILE + i]
         high, second_high = extremes[3 * TILE + i], extremes[4 * TILE + i]
         third_high = extremes[5 * TILE + i]
         for value in (a[i], b[i], c[i], d[i]):
+            finite &= value - value == 0.0
             passed = max(low, value)
             low = min(low, value)
             third_low = min(third_low, max(second_low, passed))
@@ -157,14 +185,17 @@ def _keep_four(
         extremes[i], extremes[TILE + i], extremes[2 * TILE + i] = low, second_low, third_low
         extremes[3 * TILE + i], extremes[4 * TILE + i] = high, second_high
         extremes[5 * TILE + i] = third_high
+    return finite
 
 
 @jit
 def _keep_one(
     values: NDArray[np.floating], extremes: NDArray[np.floating], kept: int, passed: NDArray[np.floating]
-) -> None:
-    """Insert one member's values, which ``passed`` carries from one order to the next."""
+) -> bool:
+    """Insert one member's values, carried on by ``passed`` from order to order; whether all are finite."""
+    finite = True
     for i in range(values.size):
+        finite &= values[i] - values[i] == 0.0
         passed[i] = values[i]
         passed[TILE + i] = values[i]
     for order in range(kept):
@@ -175,37 +206,43 @@ def _keep_one(
             highest, large = high[i], passed[TILE + i]
             low[i], passed[i] = min(lowest, small), max(lowest, small)
             high[i], passed[TILE + i] = max(highest, large), min(highest, large)
+    return finite
 
 
 @jit
 def predictive_interval_width(
-    predictions: NDArray[np.floating], scores: NDArray[np.float64], start: int, stop: int
+    values: NDArray[np.floating],
+    offsets: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    start: int,
+    stop: int,
 ) -> None:
     """Distance between the members' 2.5 % and 97.5 % quantiles.
 
     Quantiles are interpolated linearly between order statistics (definition 7 of Hyndman and Fan 1996),
     of which only the extreme ones are needed and kept: three from either side for up to 80 members.
     """
-    members = predictions.shape[0]
+    members = offsets.size
     rank = (members - 1) * (1.0 - _COVERAGE) / 2.0
     below = floor(rank)
     weight = rank - below
     above = min(below + 1, members - 1)
     kept = max(above + 1, 3)
     in_fours = members - members % 4 if kept == 3 else 0
-    extremes = np.empty(2 * kept * TILE, predictions.dtype)
-    passed = np.empty(2 * TILE, predictions.dtype)
+    extremes = np.empty(2 * kept * TILE, values.dtype)
+    passed = np.empty(2 * TILE, values.dtype)
     for first in range(start, stop, TILE):
         last = min(first + TILE, stop)
         extremes[: kept * TILE] = np.inf
         extremes[kept * TILE :] = -np.inf
+        finite = True
         for member in range(0, in_fours, 4):
-            _keep_four(predictions, member, first, last, extremes)
+            finite &= _keep_four(values, offsets, member, first, last, extremes)
         for member in range(in_fours, members):
-            _keep_one(predictions[member, first:last], extremes, kept, passed)
+            finite &= _keep_one(row(values, offsets, member, first, last), extremes, kept, passed)
         low = extremes[: kept * TILE].reshape(kept, TILE)
         high = extremes[kept * TILE :].reshape(kept, TILE)
         for i in range(last - first):
             outer = np.float64(high[below, i]) - np.float64(low[below, i])
             inner = np.float64(high[above, i]) - np.float64(low[above, i])
-            scores[first + i] = outer - weight * (outer - inner)
+            scores[first + i] = outer - weight * (outer - inner) if finite else np.nan

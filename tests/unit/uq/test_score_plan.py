@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from rose_mpi.errors import ScoreError
 from rose_mpi.uq.evaluate import CHUNK
 from rose_mpi.uq.partition import Partition
 from rose_mpi.uq.plan import Question, as_indices, make_offer, make_plan
+from rose_mpi.uq.registry import UQ_REGISTRY, register_uq
 from rose_mpi.uq.validation import PredictionError, check_prediction
 
 NOTHING = as_indices(None)
@@ -76,17 +79,41 @@ def test_task_type_follows_from_metric_and_shape(metric, shape, task_type, count
 
 
 def test_blocks_bound_the_memory_of_a_round():
-    shape = (10**7, 1000)
-    plan = make_plan([offer()] * 3 + [replaced_shapes(offer((1, 1)), [shape] * 8)], NOTHING)
-    assert plan.partition.block == CHUNK
-    wide = make_plan([replaced_shapes(offer((1, 1), block=10**12), [(10**9, 2)] * 50)], NOTHING)
-    assert wide.partition.block * 50 < 2**31
-    assert wide.partition.block % CHUNK == 0
+    """What one rank sends to three others, and what it receives, in one round."""
+    offers = [offer()] * 3 + [replaced_shapes(offer((1, 1)), [(10**7, 1000)] * 8)]
+    assert 1 <= make_plan(offers, NOTHING).partition.block * 8 * 4 * 1000 * 4 <= 4 << 20
+    enormous = [replaced_shapes(offer((1, 1)), [(10**7, 10**7)] * 8)]
+    assert make_plan(enormous, NOTHING).partition.block == 1
+
+
+def test_blocks_are_whole_chunks_where_they_can_be_and_for_a_users_metric():
+    assert make_plan([offer((9, 2), block=700)], NOTHING).partition.block == 2 * CHUNK
+    assert make_plan([offer((9, 2), block=7)], NOTHING).partition.block == 7
+    register_uq("of_chunks")(lambda scorer, predictions: predictions[0, :, 0])
+    try:
+        assert make_plan([offer((9, 2), block=7, metric="of_chunks")], NOTHING).partition.block == CHUNK
+    finally:
+        del UQ_REGISTRY["of_chunks"]
+
+
+@pytest.mark.parametrize("block", [None, 10**12])
+@pytest.mark.parametrize(("members", "classes"), [(50, 2), (3, 10**6), (1, 10**8)])
+def test_mpi_can_count_the_numbers_of_a_round(members, classes, block):
+    """Pools of more than 2**31 numbers, and of more candidates, are exchanged in rounds of fewer."""
+    shapes = [(3 * 10**9, classes)] * members
+    plan = make_plan([replaced_shapes(offer((1, 1), block=block), shapes), offer(block=block)], NOTHING)
+    assert plan.partition.block * members * 2 * classes < 2**31
+    assert plan.partition.share(1)[1] == 3 * 10**9
 
 
 def replaced_shapes(original, shapes):
     """An offer of arrays too large to make."""
-    return type(original)(original.question, tuple(shapes), original.dtypes * len(shapes), None)
+    return replace(
+        original,
+        shapes=tuple(shapes),
+        dtypes=original.dtypes * len(shapes),
+        files=original.files * len(shapes),
+    )
 
 
 @pytest.mark.parametrize(
