@@ -156,17 +156,19 @@ class Coordinator:
         self._ask(self._lending.moved(message.owner, leader, message.ranks))
 
     def task_report(self, leader: int, message: TaskReport) -> None:
-        """An attempt ended; its stage is complete with the last final one."""
-        self._observe(TaskFinished(message.result))
+        """Attempts ended; a stage is complete with its last final one."""
+        for result in message.results:
+            self._observe(TaskFinished(result))
         if message.final:
-            self._settle(leader, message.result.id, message.result)
+            ended = [self._settle(result.id, result) for result in message.results]
+            self._ask(self._lending.ended(leader, *_loads(ended)))
         if message.stuck:
-            self._stuck = f"task {message.result.id}"
+            self._stuck = f"task {message.results[0].id}"
             self._channel.send(self._channel.rank, StopRequested())
 
     def task_dropped(self, leader: int, message: TaskDropped) -> None:
         """A cancelled task never began."""
-        self._settle(leader, message.task, None)
+        self._ask(self._lending.ended(leader, *_loads([self._settle(message.task, None)])))
 
     def loan_refused(self, owner: int, message: LoanRefused) -> None:
         """A group has no idle rank after all."""
@@ -184,14 +186,14 @@ class Coordinator:
         else:
             _answer(answer, message.scores)
 
-    def _settle(self, leader: int, task: TaskId, result: TaskResult | None) -> None:
+    def _settle(self, task: TaskId, result: TaskResult | None) -> TaskCall:
+        """Note what came of a task, and complete its stage if it was the last."""
         stage = self._stages.pop(task)
-        self._ask(self._lending.ended(leader, *_loads([stage.calls[task]])))
         if result:
             stage.results[task] = result
         if len(stage.results) == len(stage.calls):
-            results = [stage.results[task] for task in stage.calls]
-            _answer(stage.answer, results)
+            _answer(stage.answer, [stage.results[each] for each in stage.calls])
+        return stage.calls[task]
 
     def _too_wide(self, call: TaskCall, ranks: int) -> str:
         wanted = call.work.ranks

@@ -58,7 +58,7 @@ class FunctionQueue:
         given = self._waiting.pop(task, None)
         if given:
             result = self._caller.unrun(given.order, TaskStatus.CANCELLED, "cancelled before it began")
-            self._channel.send(given.leader, TaskEnded(result))
+            self._channel.send(given.leader, TaskEnded((result,)))
 
     def _run(self, task: TaskId) -> None:
         """Run a function that is still here, on the serving thread."""
@@ -75,9 +75,12 @@ class FunctionQueue:
             self._progress.post(self._tell)
 
     def _tell(self) -> None:
+        ended: dict[int, list[TaskResult]] = {}
         while self._ended:
             leader, result = self._ended.popleft()
-            self._channel.send(leader, TaskEnded(result))
+            ended.setdefault(leader, []).append(result)
+        for leader, results in ended.items():
+            self._channel.send(leader, TaskEnded(tuple(results)))
 
     def _watch(self) -> None:
         begun = self._begun

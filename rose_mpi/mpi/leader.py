@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, cast
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, LoanRefused, LoanReturned, RecallLoan
@@ -65,7 +67,6 @@ class Leader:
         self._ways: Mapping[type, Callable[[Any], None]] = {
             Run: self._run,
             RunTogether: self.wide.start,
-            Report: self._report,
             Drop: self._drop,
             Kill: self._kill,
             Lend: self._lend,
@@ -98,8 +99,8 @@ class Leader:
         self._carry_out(self._dispatcher.close(message.learner))
 
     def task_ended(self, message: TaskEnded) -> None:
-        """A worker ended an attempt."""
-        self._ended(message.result)
+        """A worker ended attempts."""
+        self._carry_out(self._dispatcher.finished(message.results, time.time()))
 
     def tasks_returned(self, rank: int, message: TasksReturned) -> None:
         """A worker gives back what would have to wait there."""
@@ -139,17 +140,22 @@ class Leader:
         self._carry_out(self._dispatcher.end_scoring(ranks, arrays))
 
     def _ended(self, result: TaskResult) -> None:
-        self._carry_out(self._dispatcher.finished(result, time.time()))
+        self._carry_out(self._dispatcher.finished((result,), time.time()))
 
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
-        for instruction in instructions:
-            self._ways[type(instruction)](instruction)
+        for kind, group in itertools.groupby(instructions, type):
+            if kind is Report:
+                self._report(cast("Iterable[Report]", group))
+            else:
+                for instruction in group:
+                    self._ways[kind](instruction)
 
     def _run(self, run: Run) -> None:
         self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep))
 
-    def _report(self, report: Report) -> None:
-        self._channel.send(COORDINATOR, TaskReport(report.result, report.final))
+    def _report(self, reports: Iterable[Report]) -> None:
+        for final, those in itertools.groupby(reports, attrgetter("final")):
+            self._channel.send(COORDINATOR, TaskReport(tuple(each.result for each in those), final))
 
     def _drop(self, drop: Drop) -> None:
         self._channel.send(COORDINATOR, TaskDropped(drop.task))

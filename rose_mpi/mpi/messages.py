@@ -111,9 +111,9 @@ class CloseLearner:
 @positional
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """An attempt ended, for good if ``final``; the job is to end if it is ``stuck``. To the coordinator."""
+    """Attempts ended, for good if ``final``; the job is to end if they are ``stuck``. To the coordinator."""
 
-    result: TaskResult
+    results: tuple[TaskResult, ...]
     final: bool
     stuck: bool = False
 
@@ -155,9 +155,9 @@ class DropArrays:
 @positional
 @dataclass(frozen=True, slots=True)
 class TaskEnded:
-    """An attempt ended. To the leader that asked for it."""
+    """Attempts ended. To the leader that asked for them."""
 
-    result: TaskResult
+    results: tuple[TaskResult, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,8 @@ class WideLead:
             f"{result.error}\nand of the ranks that run it together {missing} did not come back within "
             f"{STUCK_SECONDS:.0f} s: they may wait for the one that failed, so the job ends"
         )
-        self._channel.send(COORDINATOR, TaskReport(replace(result, error=error), final=True, stuck=True))
+        failed = replace(result, error=error)
+        self._channel.send(COORDINATOR, TaskReport((failed,), final=True, stuck=True))
 
 
 class WideMember:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.executable import spawn_of, warm_start_of
-from rose_mpi.execution.helper_client import Exited, Helper
+from rose_mpi.execution.helper_client import Helper
 from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.result import result_of
 from rose_mpi.mpi.calling import Caller
@@ -16,7 +16,7 @@ from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskEnded
 from rose_mpi.mpi.progress import Progress
-from rose_mpi.tasks import Function, TaskStatus
+from rose_mpi.tasks import Function, TaskResult, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Worker:
             spawn = spawn_of(order.call, order.attempt, self._context, order.places)
         except TaskError as error:
             failed = self.caller.unrun(order, TaskStatus.FAILED, str(error))
-            self._channel.send(leader, TaskEnded(failed))
+            self._channel.send(leader, TaskEnded((failed,)))
             return
         self._running[spawn.token] = _Running(leader, order)
         self._helper.start(spawn)
@@ -84,15 +84,15 @@ class Worker:
 
     def collect(self) -> None:
         """Report the executables that ended."""
+        ended: dict[int, list[TaskResult]] = {}
         for exited in self._helper.poll():
-            self._report(exited)
+            running = self._running.pop(exited.token)
+            order = running.order
+            result = result_of(order.call, order.attempt, exited, order.queued, self._context)
+            ended.setdefault(running.leader, []).append(result)
+        for leader, results in ended.items():
+            self._channel.send(leader, TaskEnded(tuple(results)))
 
     def close(self) -> None:
         """End all tasks and the helper process."""
         self._helper.close()
-
-    def _report(self, exited: Exited) -> None:
-        running = self._running.pop(exited.token)
-        order = running.order
-        result = result_of(order.call, order.attempt, exited, order.queued, self._context)
-        self._channel.send(running.leader, TaskEnded(result))

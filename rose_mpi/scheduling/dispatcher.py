@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from rose_mpi.scheduling.backlog import Backlogs
 from rose_mpi.scheduling.gathering import WideTasks
@@ -21,17 +20,11 @@ from rose_mpi.scheduling.instructions import (
     Run,
     RunTogether,
 )
+from rose_mpi.scheduling.kept_arrays import KeptArrays
 from rose_mpi.scheduling.roster import Loan, Roster
+from rose_mpi.scheduling.running import Running
 from rose_mpi.scheduling.turns import Turns, Waiting
 from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, TaskStatus
-
-
-@dataclass(slots=True)
-class _Running:
-    ranks: tuple[int, ...]
-    task: Waiting
-    expected: int = 0
-    cancelled: bool = False
 
 
 class Dispatcher:
@@ -57,8 +50,8 @@ class Dispatcher:
         self._turns = Turns()
         self._wide = WideTasks(self._roster)
         self._backlogs = Backlogs()
-        self._running: dict[TaskId, _Running] = {}
-        self._kept: dict[str, dict[RankArray, None]] = {}
+        self._running: dict[TaskId, Running] = {}
+        self._kept = KeptArrays(self._roster)
 
     def take(self, ranks: Iterable[int]) -> list[Instruction]:
         """Use ranks that belong to this leader from now on."""
@@ -80,21 +73,23 @@ class Dispatcher:
             self._enqueue(Waiting(call, 0, now), first=False)
         return self._dispatch(self._backlogs.ranks)
 
-    def finished(self, result: TaskResult, now: float) -> list[Instruction]:
-        """Note that an attempt ended: report it, repeat it if it may be, and use the rank again."""
-        running = self._running.pop(result.id)
-        again = self._repeats(running, result)
-        if again:
-            self._enqueue(Waiting(running.task.call, running.task.attempt + 1, now), first=True)
-        instructions: list[Instruction] = [Report(result, final=not again)]
-        if isinstance(result.value, RankArray):
-            instructions += self._keep(result.value, running)
-        if len(running.ranks) > 1:
-            self._wide.ended(running.task, running.ranks)
-        elif running.task.is_function and result.status is not TaskStatus.CANCELLED:
-            self._backlogs.ended(running.ranks[0], running.task.call, result.finished - result.started)
-        self._free(running)
-        return [*instructions, *self._dispatch(running.ranks)]
+    def finished(self, results: Iterable[TaskResult], now: float) -> list[Instruction]:
+        """Note that attempts ended: report them, repeat those that may be, and use their ranks again."""
+        reports: list[Instruction] = []
+        discards: list[Instruction] = []
+        freed: dict[int, None] = {}
+        for result in results:
+            running = self._running.pop(result.id)
+            again = running.is_repeated_after(result)
+            if again:
+                self._enqueue(Waiting(running.task.call, running.task.attempt + 1, now), first=True)
+            reports.append(Report(result, final=not again))
+            if isinstance(result.value, RankArray):
+                discards += self._keep(result.value, running)
+            self._learn(running, result)
+            self._free(running)
+            freed.update(dict.fromkeys(running.ranks))
+        return [*reports, *discards, *self._dispatch(freed)]
 
     def returned(self, rank: int, tasks: Sequence[TaskId]) -> list[Instruction]:
         """A rank gives back functions that waited there longer than expected, in their order."""
@@ -145,13 +140,7 @@ class Dispatcher:
 
     def claim(self, learner: str, arrays: Iterable[RankArray]) -> RankArray | None:
         """Keep arrays until they are scored; returns the first that is not here, and keeps none then."""
-        kept = self._kept.get(learner, {})
-        wanted = tuple(arrays)
-        missing = next((array for array in wanted if array not in kept), None)
-        if missing is None:
-            for array in wanted:
-                del kept[array]
-        return missing
+        return self._kept.claim(learner, arrays)
 
     def begin_scoring(self, arrays: Iterable[RankArray]) -> tuple[int, ...]:
         """The ranks that score claimed arrays together, and stay until then; none if none has come yet."""
@@ -168,11 +157,8 @@ class Dispatcher:
 
     def close(self, learner: str) -> list[Instruction]:
         """A learner is over: what was kept for it will not be scored."""
-        keys: dict[int, list[str]] = {}
-        for array in self._kept.pop(learner, {}):
-            keys.setdefault(array.rank, []).append(array.key)
-            self._roster.let_go(array.rank)
-        discards = [Discard(rank, tuple(those)) for rank, those in keys.items()]
+        keys = self._kept.forget(learner)
+        discards = [Discard(rank, those) for rank, those in keys.items()]
         return [*discards, *self._hand_over(keys)]
 
     @property
@@ -183,12 +169,11 @@ class Dispatcher:
         tasks = self._turns if waiting.call.work.ranks == 1 else self._wide
         tasks.add(waiting, first)
 
-    def _keep(self, array: RankArray, running: _Running) -> list[Instruction]:
+    def _keep(self, array: RankArray, running: Running) -> list[Instruction]:
         """Remember where an array is, if anybody still wants it."""
         if running.cancelled:
             return [Discard(array.rank, (array.key,))]
-        self._kept.setdefault(running.task.call.id.learner, {})[array] = None
-        self._roster.hold(array.rank)
+        self._kept.add(running.task.call.id.learner, array)
         return []
 
     def _dispatch(self, changed: Collection[int] = ()) -> list[Instruction]:
@@ -239,7 +224,7 @@ class Dispatcher:
 
     def _start(self, rank: int, waiting: Waiting) -> Run:
         expected = self._backlogs.give(rank, waiting.call) if waiting.is_function else 0
-        self._running[waiting.call.id] = _Running((rank,), waiting, expected)
+        self._running[waiting.call.id] = Running((rank,), waiting, expected)
         self._roster.occupy(rank, waiting.is_function)
         if self._wide.owed:
             self._wide.owed -= 1
@@ -248,7 +233,14 @@ class Dispatcher:
             loan.used = True
         return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None)
 
-    def _free(self, running: _Running) -> None:
+    def _learn(self, running: Running, result: TaskResult) -> None:
+        """Note what the end of an attempt tells about those to come."""
+        if len(running.ranks) > 1:
+            self._wide.ended(running.task, running.ranks)
+        elif running.task.is_function and result.status is not TaskStatus.CANCELLED:
+            self._backlogs.ended(running.ranks[0], running.task.call, result.finished - result.started)
+
+    def _free(self, running: Running) -> None:
         """The ranks of a task are at hand again."""
         for rank in running.ranks:
             self._roster.vacate(rank, running.task.is_function)
@@ -260,7 +252,7 @@ class Dispatcher:
         started: list[Instruction] = []
         while self._wide.waiting and (gathered := self._wide.gather(self._turns.waiting > 0)):
             waiting, ranks = gathered
-            self._running[waiting.call.id] = _Running(ranks, waiting)
+            self._running[waiting.call.id] = Running(ranks, waiting)
             started.append(RunTogether(ranks, waiting.call, waiting.attempt, waiting.queued))
         return started
 
@@ -294,9 +286,3 @@ class Dispatcher:
     def _recall(self, ranks: Iterable[int]) -> list[Instruction]:
         borrowers = ((rank, self._roster.recall(rank)) for rank in ranks)
         return [Recall(rank, borrower) for rank, borrower in borrowers if borrower is not None]
-
-    @staticmethod
-    def _repeats(running: _Running, result: TaskResult) -> bool:
-        failed = result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT)
-        task = running.task
-        return failed and not running.cancelled and task.attempt < task.call.work.retries

@@ -214,7 +214,7 @@ class Cluster:
             )
             if len(ranks) == 1 and isinstance(run.call.work, Function):
                 self.next_in_lane(ranks[0])
-            self.obey(leader, self.dispatchers[leader].finished(result, self.now))
+            self.obey(leader, self.dispatchers[leader].finished([result], self.now))
 
         ends.task, ends.status = task, status
         self.at(self.now + self.duration(task, run.attempt), ends)
@@ -264,7 +264,7 @@ class Cluster:
         result = TaskResult(
             run.call.id, run.attempt, status, run.rank, "host", run.queued, self.now, self.now
         )
-        self.instruct(run.rank, leader, "finished", result, self.now)
+        self.instruct(run.rank, leader, "finished", [result], self.now)
 
 
 class Campaign(Cluster):

@@ -6,7 +6,7 @@ import pytest
 
 from rose_mpi.scheduling.backlog import AHEAD, QUICKEST, Backlogs
 from rose_mpi.scheduling.dispatcher import Dispatcher
-from rose_mpi.scheduling.instructions import Drop, Kill, Report, Run
+from rose_mpi.scheduling.instructions import Drop, Kill, Run
 from rose_mpi.tasks import Function, Task, TaskCall, TaskId, TaskResult, TaskStatus
 from tests.unit.scheduling.cluster import LATE, Cluster
 
@@ -36,9 +36,9 @@ def test_short_functions_wait_on_the_rank_that_runs_one():
     dispatcher.take((1,))
     stage = calls(100)
     dispatcher.submit(stage, 0.0)
-    given = starts(dispatcher.finished(ended(stage[0], 1, seconds=1e-3), 0.0))
+    given = starts(dispatcher.finished([ended(stage[0], 1, seconds=1e-3)], 0.0))
     assert given == [(1, index) for index in range(1, 6)]
-    assert starts(dispatcher.finished(ended(stage[1], 1, seconds=1e-3), 0.0)) == [(1, 6)]
+    assert starts(dispatcher.finished([ended(stage[1], 1, seconds=1e-3)], 0.0)) == [(1, 6)]
 
 
 @pytest.mark.parametrize("seconds", [0.0, QUICKEST / 1e6])
@@ -47,7 +47,7 @@ def test_however_quick_they_are_their_number_is_bounded(seconds):
     dispatcher.take((1,))
     stage = calls(10_000)
     dispatcher.submit(stage, 0.0)
-    assert len(starts(dispatcher.finished(ended(stage[0], 1, seconds), 0.0))) == AHEAD // QUICKEST
+    assert len(starts(dispatcher.finished([ended(stage[0], 1, seconds)], 0.0))) == AHEAD // QUICKEST
 
 
 def test_long_functions_do_not_wait_on_a_rank():
@@ -55,7 +55,7 @@ def test_long_functions_do_not_wait_on_a_rank():
     dispatcher.take((1,))
     stage = calls(10)
     dispatcher.submit(stage, 0.0)
-    assert starts(dispatcher.finished(ended(stage[0], 1, seconds=AHEAD / 1e6), 0.0)) == [(1, 1)]
+    assert starts(dispatcher.finished([ended(stage[0], 1, seconds=AHEAD / 1e6)], 0.0)) == [(1, 1)]
 
 
 def test_executables_do_not_wait_on_a_rank():
@@ -64,7 +64,9 @@ def test_executables_do_not_wait_on_a_rank():
     functions, executables = calls(3), calls(3, Task("true"), "e")
     dispatcher.submit(functions, 0.0)
     dispatcher.submit(executables, 0.0)
-    given = [each.call for each in dispatcher.finished(ended(functions[0], 1), 0.0) if isinstance(each, Run)]
+    given = [
+        each.call for each in dispatcher.finished([ended(functions[0], 1)], 0.0) if isinstance(each, Run)
+    ]
     assert given == functions[1:]
 
 
@@ -73,7 +75,7 @@ def test_the_ranks_are_given_more_by_turns():
     dispatcher.take((1, 2))
     first = calls(1)
     dispatcher.submit(first, 0.0)
-    dispatcher.finished(ended(first[0], 1), 0.0)
+    dispatcher.finished([ended(first[0], 1)], 0.0)
     given = [rank for rank, _ in starts(dispatcher.submit(calls(8, stage="t"), 0.0))]
     assert sorted(given) == [1] * 4 + [2] * 4
 
@@ -88,7 +90,7 @@ def test_the_leader_s_own_rank_is_the_first_for_short_tasks_and_the_last_for_lon
     dispatcher.take((1, 2))
     (known,) = calls(1)
     dispatcher.submit([known], 0.0)
-    dispatcher.finished(ended(known, 1, seconds), 0.0)
+    dispatcher.finished([ended(known, 1, seconds)], 0.0)
     assert starts(dispatcher.submit(calls(1, work, "t"), 0.0)) == [(first, 0)]
 
 
@@ -99,7 +101,7 @@ def test_learners_take_turns_on_a_rank():
     dispatcher.submit(first, 0.0)
     dispatcher.submit(calls(2), 0.0)
     dispatcher.submit(calls(2, learner="b"), 0.0)
-    given = dispatcher.finished(ended(first[0], 1), 0.0)
+    given = dispatcher.finished([ended(first[0], 1)], 0.0)
     learners = [each.call.id.learner for each in given if isinstance(each, Run)]
     assert learners == ["a", "b", "a", "b"]
 
@@ -109,7 +111,7 @@ def test_what_is_given_back_runs_elsewhere_first():
     dispatcher.take((1,))
     stage = calls(6)
     dispatcher.submit(stage, 0.0)
-    dispatcher.finished(ended(stage[0], 1, seconds=2e-3), 0.0)
+    dispatcher.finished([ended(stage[0], 1, seconds=2e-3)], 0.0)
     assert dispatcher.returned(1, [call.id for call in stage[2:4]]) == []
     assert starts(dispatcher.take((2,))) == [(2, 2), (2, 3), (2, 4)]
 
@@ -119,10 +121,10 @@ def test_a_late_rank_gets_nothing_until_something_of_it_has_ended():
     dispatcher.take((1,))
     stage = calls(6)
     dispatcher.submit(stage, 0.0)
-    dispatcher.finished(ended(stage[0], 1, seconds=2e-3), 0.0)
+    dispatcher.finished([ended(stage[0], 1, seconds=2e-3)], 0.0)
     dispatcher.returned(1, [call.id for call in stage[2:4]])
     assert dispatcher.submit(calls(1, stage="t"), 0.0) == []
-    assert starts(dispatcher.finished(ended(stage[1], 1, seconds=1.0), 0.0)) == [(1, 2)]
+    assert starts(dispatcher.finished([ended(stage[1], 1, seconds=1.0)], 0.0)) == [(1, 2)]
 
 
 def test_what_is_given_back_and_was_cancelled_is_dropped():
@@ -130,7 +132,7 @@ def test_what_is_given_back_and_was_cancelled_is_dropped():
     dispatcher.take((1,))
     stage = calls(4)
     dispatcher.submit(stage, 0.0)
-    dispatcher.finished(ended(stage[0], 1, seconds=2e-3), 0.0)
+    dispatcher.finished([ended(stage[0], 1, seconds=2e-3)], 0.0)
     assert dispatcher.cancel([stage[2].id]) == [Kill(1, stage[2].id, 0)]
     assert Drop(stage[2].id) in dispatcher.returned(1, [stage[2].id, stage[3].id])
 

@@ -41,9 +41,9 @@ def test_a_task_waits_until_it_has_all_its_ranks_and_gets_each_that_becomes_free
     narrow = calls("a", 9)
     dispatcher.submit(narrow, 0.0)
     assert dispatcher.submit(calls("a", 1, function(2), stage="wide"), 0.0) == []
-    assert handed_out(dispatcher.finished(result_of(narrow[2], 3), 1.0)) == []
-    assert handed_out(dispatcher.finished(result_of(narrow[0], 1), 1.0)) == [((1, 3), "wide")]
-    assert handed_out(dispatcher.finished(result_of(narrow[1], 2), 1.0)) == [((2,), "simulation")]
+    assert handed_out(dispatcher.finished([result_of(narrow[2], 3)], 1.0)) == []
+    assert handed_out(dispatcher.finished([result_of(narrow[0], 1)], 1.0)) == [((1, 3), "wide")]
+    assert handed_out(dispatcher.finished([result_of(narrow[1], 2)], 1.0)) == [((2,), "simulation")]
 
 
 def test_after_a_task_of_three_ranks_three_of_one_rank_may_begin():
@@ -52,10 +52,11 @@ def test_after_a_task_of_three_ranks_three_of_one_rank_may_begin():
     assert handed_out(dispatcher.submit(wide, 0.0)) == [((1, 2, 3), "wide")]
     narrow = calls("b", 5)
     dispatcher.submit(narrow, 0.0)
-    first = handed_out(dispatcher.finished(result_of(wide[0], 1), 1.0))
+    first = handed_out(dispatcher.finished([result_of(wide[0], 1)], 1.0))
     assert first == [((rank,), "simulation") for rank in (1, 2, 3)]
     after = [
-        handed_out(dispatcher.finished(result_of(call, rank), 2.0)) for rank, call in enumerate(narrow[:3], 1)
+        handed_out(dispatcher.finished([result_of(call, rank)], 2.0))
+        for rank, call in enumerate(narrow[:3], 1)
     ]
     assert after == [[], [], [((1, 2, 3), "wide")]]
 
@@ -75,7 +76,7 @@ def test_a_rank_that_is_to_leave_is_not_kept():
     dispatcher.submit([busy], 0.0)
     assert dispatcher.submit(calls("a", 1, function(2), stage="wide"), 0.0) == []
     assert dispatcher.release((2,), to=2) == [HandOver((2,), 2)]
-    assert handed_out(dispatcher.finished(result_of(busy, 1), 1.0)) == []
+    assert handed_out(dispatcher.finished([result_of(busy, 1)], 1.0)) == []
     assert handed_out(dispatcher.take((3,))) == [((1, 3), "wide")]
 
 
@@ -95,7 +96,7 @@ def test_a_running_task_is_ended_by_its_lowest_rank():
     (wide,) = calls("a", 1, Task("mpi", ranks=2, retries=3))
     dispatcher.submit([wide], 0.0)
     assert dispatcher.cancel([wide.id]) == [Kill(1, wide.id, 0)]
-    failed = dispatcher.finished(result_of(wide, 1), 1.0)
+    failed = dispatcher.finished([result_of(wide, 1)], 1.0)
     assert len(failed) == 1
     assert failed[0].final
 
@@ -119,7 +120,7 @@ def test_a_function_takes_no_rank_on_which_another_runs():
     assert dispatcher.submit(calls("a", 1, function(2), stage="wide"), 0.0) == []
     assert handed_out(dispatcher.submit(calls("a", 1, NARROW, stage="late"), 0.0)) == []
     assert handed_out(dispatcher.submit(calls("a", 1, stage="executable"), 0.0)) == [((1,), "executable")]
-    assert handed_out(dispatcher.finished(result_of(narrow[0], 1), 1.0)) == [((1, 2), "wide")]
+    assert handed_out(dispatcher.finished([result_of(narrow[0], 1)], 1.0)) == [((1, 2), "wide")]
 
 
 def test_an_executable_shares_its_ranks_with_functions():
@@ -136,7 +137,7 @@ def test_a_prediction_stays_on_the_lowest_rank():
     call = type(call)(call.id, function(2), 0, call.expects)
     dispatcher.submit([call], 0.0)
     array = RankArray(1, "key")
-    dispatcher.finished(result_of(call, 1, array), 1.0)
+    dispatcher.finished([result_of(call, 1, array)], 1.0)
     assert dispatcher.release((1, 2), to=9) == [HandOver((2,), 9)]
     assert dispatcher.claim("u", [array]) is None
 

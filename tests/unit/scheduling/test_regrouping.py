@@ -44,8 +44,8 @@ def test_a_busy_rank_gets_nothing_new_and_is_handed_over_when_its_task_ends():
     stage = calls("a", 4)
     assert ran_on(dispatcher.submit(stage, 0.0)) == [1, 2]
     assert dispatcher.release((2,), to=2) == []
-    assert dispatcher.finished(result_of(stage[1], 2), 1.0)[1:] == [HandOver((2,), 2)]
-    assert ran_on(dispatcher.finished(result_of(stage[0], 1), 1.0)) == [1]
+    assert dispatcher.finished([result_of(stage[1], 2)], 1.0)[1:] == [HandOver((2,), 2)]
+    assert ran_on(dispatcher.finished([result_of(stage[0], 1)], 1.0)) == [1]
 
 
 def test_a_rank_with_several_tasks_leaves_after_the_last():
@@ -53,8 +53,8 @@ def test_a_rank_with_several_tasks_leaves_after_the_last():
     stage = calls("a", 6)
     assert ran_on(dispatcher.submit(stage, 0.0)) == [1, 1, 2, 2]
     dispatcher.release((2,), to=2)
-    assert len(dispatcher.finished(result_of(stage[2], 2), 1.0)) == 1
-    assert dispatcher.finished(result_of(stage[3], 2), 1.0)[1:] == [HandOver((2,), 2)]
+    assert len(dispatcher.finished([result_of(stage[2], 2)], 1.0)) == 1
+    assert dispatcher.finished([result_of(stage[3], 2)], 1.0)[1:] == [HandOver((2,), 2)]
 
 
 def test_a_lent_rank_is_recalled_and_then_handed_over():
@@ -79,7 +79,7 @@ def test_a_rank_may_be_on_its_way_back_before_it_has_left():
     dispatcher.submit([call], 0.0)
     dispatcher.release((1,), to=2)
     dispatcher.release((1,), to=3)
-    assert dispatcher.finished(result_of(call, 1), 1.0)[1:] == [HandOver((1,), 2)]
+    assert dispatcher.finished([result_of(call, 1)], 1.0)[1:] == [HandOver((1,), 2)]
     assert dispatcher.take((1,)) == [HandOver((1,), 3)]
 
 
@@ -90,7 +90,7 @@ def test_a_rank_stays_until_what_it_keeps_is_scored():
     dispatcher.release((2,), to=2)
     arrays = [RankArray(1, "one"), RankArray(2, "two")]
     for call, array in zip(stage, arrays, strict=True):
-        assert len(dispatcher.finished(result_of(call, array.rank, array), 1.0)) == 1
+        assert len(dispatcher.finished([result_of(call, array.rank, array)], 1.0)) == 1
     assert dispatcher.claim("u", arrays) is None
     assert dispatcher.claim("u", arrays) == arrays[0]
     assert dispatcher.begin_scoring(arrays) == (1, 2)
@@ -116,11 +116,11 @@ def test_what_a_closed_learner_left_is_discarded():
     dispatcher = with_ranks(1)
     first, second, third = predictions("u", 3)
     dispatcher.submit([first, second, third], 0.0)
-    dispatcher.finished(result_of(first, 1, RankArray(1, "kept")), 1.0)
+    dispatcher.finished([result_of(first, 1, RankArray(1, "kept"))], 1.0)
     dispatcher.cancel([second.id, third.id])
     assert dispatcher.release((1,), to=2) == []
     assert dispatcher.close("u") == [Discard(1, ("kept",))]
-    late = dispatcher.finished(result_of(second, 1, RankArray(1, "late")), 2.0)
+    late = dispatcher.finished([result_of(second, 1, RankArray(1, "late"))], 2.0)
     assert late[1:] == [Discard(1, ("late",)), HandOver((1,), 2)]
 
 
@@ -129,7 +129,7 @@ def test_an_ordered_scoring_goes_on_when_its_learner_closes():
     (call,) = predictions("u", 1)
     dispatcher.submit([call], 0.0)
     array = RankArray(1, "kept")
-    dispatcher.finished(result_of(call, 1, array), 1.0)
+    dispatcher.finished([result_of(call, 1, array)], 1.0)
     dispatcher.claim("u", [array])
     dispatcher.release((1,), to=2)
     assert dispatcher.close("u") == []

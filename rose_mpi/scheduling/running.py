@@ -1,0 +1,29 @@
+"""An attempt of a task that was handed out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rose_mpi.scheduling.turns import Waiting
+from rose_mpi.tasks import TaskResult, TaskStatus
+
+
+@dataclass(slots=True)
+class Running:
+    """An attempt that ranks have, running or waiting there for its turn.
+
+    Attributes
+    ----------
+    expected:
+        What a function counts for in the backlog of its rank.
+    """
+
+    ranks: tuple[int, ...]
+    task: Waiting
+    expected: int = 0
+    cancelled: bool = False
+
+    def is_repeated_after(self, result: TaskResult) -> bool:
+        """Whether another attempt follows one that ended so."""
+        failed = result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT)
+        return failed and not self.cancelled and self.task.attempt < self.task.call.work.retries
