@@ -2,18 +2,20 @@
 
     mpirun -n 3 python benchmarks/dispatch.py [ROUNDS]
 
-Executables (``/bin/true``, with captured output and a recorded result) beside a bare ``posix_spawn`` loop;
-functions beside ``mpi4py.futures``. What is compared runs by turns in one job; figures are medians.
+Executables (``/bin/true``, with captured output and a result) beside bare ``posix_spawn`` loops in C and in
+Python, which run while the ranks are idle; functions beside ``mpi4py.futures``. What is compared runs by
+turns in one job; figures are medians.
 """
 
 from __future__ import annotations
 
-import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from floors import PROGRAM, c_seconds, python_seconds
 from jobs import calls, in_session, show
 from mpi4py import MPI
 from mpi4py.futures import MPICommExecutor
@@ -23,23 +25,20 @@ from rose_mpi.learners.executor import Executor
 from rose_mpi.tasks import Function, Task
 
 EXECUTABLES, FUNCTIONS, SINGLES = 600, 2000, 100
-TRUE = Task("/bin/true")
+Figures = tuple[dict[str, float], dict[str, float]]
+TRUE = Task(PROGRAM)
 NOOP = Function("noop:noop")
 
 
-def spawn_rate(count: int, in_flight: int) -> float:
-    """Tasks/s of a bare loop with so many processes in flight."""
-    start, running = time.perf_counter(), 0
-    for _ in range(count):
-        if running == in_flight:
-            os.wait()
-            running -= 1
-        os.posix_spawn("/bin/true", ["/bin/true"], os.environ)
-        running += 1
-    while running:
-        os.wait()
-        running -= 1
-    return count / (time.perf_counter() - start)
+def floors() -> Figures:
+    """Tasks/s with 2 processes in flight, and seconds of one task at a time, of bare loops."""
+    rates, seconds = {}, {}
+    for language, loop in (("C", c_seconds), ("Python", python_seconds)):
+        pairs, one_by_one = loop(EXECUTABLES, 2), loop(SINGLES, 1)
+        if pairs is not None and one_by_one is not None:
+            rates[f"spawn loop in {language}, 2 in flight"] = EXECUTABLES / pairs
+            seconds[f"spawn and wait in {language}"] = one_by_one / SINGLES
+    return rates, seconds
 
 
 def futures_rates() -> tuple[float, float] | None:
@@ -65,49 +64,45 @@ async def timed(stage: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-async def ours(executor: Executor) -> dict[str, float]:
-    """One round of our figures."""
+async def ours(executor: Executor) -> Figures:
+    """One round of our figures, and the floors, as rates and as seconds."""
     await executor.run_stage(calls(TRUE, 4) + calls(NOOP, 4))
+    rates, seconds = floors()
     burst = await timed(lambda: executor.run_stage(calls(TRUE, EXECUTABLES)))
     functions = await timed(lambda: executor.run_stage(calls(NOOP, FUNCTIONS)))
     singles = [await timed(lambda: executor.run_stage(calls(TRUE, 1))) for _ in range(SINGLES)]
     trips = [await timed(lambda: executor.run_stage(calls(NOOP, 1))) for _ in range(SINGLES)]
-    return {
-        "executables": EXECUTABLES / burst,
-        "functions": FUNCTIONS / functions,
-        "single executable": sorted(singles)[SINGLES // 2],
-        "function round trip": sorted(trips)[SINGLES // 2],
+    rates |= {"rose-mpi executables": EXECUTABLES / burst, "rose-mpi functions": FUNCTIONS / functions}
+    seconds |= {
+        "rose-mpi executable, one at a time": statistics.median(singles),
+        "rose-mpi function round trip": statistics.median(trips),
     }
+    return rates, seconds
+
+
+def one_round() -> Figures:
+    """Measure everything once; figures on rank 0."""
+    measured: Figures | None = in_session(ours)
+    rates, seconds = measured or ({}, {})
+    futures = futures_rates() if MPI.COMM_WORLD.size > 1 else None
+    if futures:
+        rates["mpi4py.futures functions"], seconds["mpi4py.futures round trip"] = futures
+    return rates, seconds
 
 
 def main() -> None:
     """Run the rounds and print what was seen."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    rates: dict[str, list[float]] = {}
-    seconds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        if MPI.COMM_WORLD.rank == 0:
-            rates.setdefault("spawn loop, 2 in flight", []).append(spawn_rate(EXECUTABLES, 2))
-            seconds.setdefault("bare spawn and wait", []).append(1 / spawn_rate(SINGLES, 1))
-        MPI.COMM_WORLD.Barrier()
-        round_of_ours = in_session(ours)
-        futures = futures_rates() if MPI.COMM_WORLD.size > 1 else None
-        if round_of_ours:
-            rates.setdefault("rose-mpi executables", []).append(round_of_ours["executables"])
-            rates.setdefault("rose-mpi functions", []).append(round_of_ours["functions"])
-            seconds.setdefault("rose-mpi executable, one at a time", []).append(
-                round_of_ours["single executable"]
-            )
-            seconds.setdefault("rose-mpi function round trip", []).append(
-                round_of_ours["function round trip"]
-            )
-        if futures:
-            rates.setdefault("mpi4py.futures functions", []).append(futures[0])
-            seconds.setdefault("mpi4py.futures round trip", []).append(futures[1])
-    if rates:
-        ranks = MPI.COMM_WORLD.size
-        show(f"hand-out, {ranks} ranks", rates, "tasks/s")
-        show(f"one task at a time, {ranks} ranks", seconds, "s")
+    rounds = [one_round() for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5)]
+    if MPI.COMM_WORLD.rank:
+        return
+    rates, seconds = (
+        {row: [one[row] for one in kind] for row in kind[0]} for kind in zip(*rounds, strict=True)
+    )
+    ranks = MPI.COMM_WORLD.size
+    if "spawn and wait in C" not in seconds:
+        print("no C compiler (cc, gcc): the loop in C is left out")
+    show(f"hand-out, {ranks} ranks", rates, "tasks/s")
+    show(f"one task at a time, {ranks} ranks", seconds, "s")
 
 
 main()
