@@ -35,7 +35,7 @@ def in_session(
     with tempfile.TemporaryDirectory(prefix="rose-benchmark-") as folder:
         session = Session(world, on_stop=lambda: None)
         settings = Settings(
-            "benchmark", str(Path(__file__).parent), Layout(Path(folder) / "r.h5"), {}, slots, ()
+            Path(folder).name, str(Path(__file__).parent), Layout(Path(folder) / "r.h5"), {}, slots, ()
         )
         executor = session.begin(settings, dedicated=False, ranks_per_learner=None, observe=observe)
 
