@@ -60,7 +60,7 @@ def load_config(
         name=_name(file),
         root=root,
         text=_with_overrides(text, overrides, output, max_iterations),
-        metrics=sorted({learner.uncertainty.metric for learner in learners if learner.uncertainty}),
+        metrics=sorted({name for each in learners if each.uncertainty for name in each.uncertainty.kernels}),
     )
     faults.raise_any(str(file))
     return RunConfig(plan, config.run.walltime, learners)

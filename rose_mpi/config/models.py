@@ -22,6 +22,7 @@ from rose_mpi.config.values import (
     Name,
     Names,
     NoGpu,
+    Parameters,
     Positive,
     QuerySize,
     RanksPerLearner,
@@ -99,6 +100,9 @@ class UncertaintyTable(Table):
     threshold: Finite | None = None
     targets: Text | None = None
     pool: Literal["fixed", "changing"] | None = None
+    batch: Literal["top", "power", "diverse", "k_center", "batch_bald"] | None = None
+    features: Text | None = None
+    parameters: Parameters | None = None
 
 
 class LearnerUncertaintyTable(UncertaintyTable, TaskTable):

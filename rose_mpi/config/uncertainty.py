@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rose_mpi.config import scripts
+from rose_mpi.config.choices import ChoiceBuilder, array_file
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.layers import Layers
 from rose_mpi.config.values import REFERENCE
 from rose_mpi.learners.spec import Uncertainty
 from rose_mpi.nearest import suggested
-from rose_mpi.uq.registry import METRICS, RANDOM, Metric
+from rose_mpi.uq.registry import METRICS, RANDOM, TASK_TYPES, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ class UncertaintyBuilder:
             threshold=self._uncertainty_threshold(layers, metric),
             targets=self._targets(layers, metric),
             changing_pool=layers.get("pool") == "changing",
+            **asdict(ChoiceBuilder(self.root, self.faults).build(layers, metric)),
         )
 
     def _measured_by_task(self, layers: Layers, metric: str) -> Uncertainty:
         """The user's own task scores and chooses; any name will do for what it measures."""
-        for key in ("task_type", "targets", "pool"):
+        for key in ("task_type", "targets", "pool", "batch", "features", "parameters"):
             if layers.states(key):
                 message = "has no effect: the uncertainty task scores and chooses by itself"
                 self.faults.add(layers.path(key), message)
@@ -82,6 +84,7 @@ class UncertaintyBuilder:
             threshold=layers.get("threshold"),
             targets=self._targets_file(layers) if layers.states("targets") else None,
             changing_pool=layers.get("pool") == "changing",
+            **asdict(ChoiceBuilder(self.root, self.faults).build(layers, Metric(reference, TASK_TYPES))),
         )
 
     def _task_type(self, layers: Layers, metric: Metric) -> str:
@@ -124,9 +127,4 @@ class UncertaintyBuilder:
         return self._targets_file(layers)
 
     def _targets_file(self, layers: Layers) -> str:
-        targets: str = layers.get("targets")
-        if not targets.endswith(".npy"):
-            self.faults.add(layers.path("targets"), f"must be a .npy file, not {targets!r}")
-        for message in scripts.file_faults(targets, self.root):
-            self.faults.add(layers.path("targets"), message)
-        return str(self.root / targets)
+        return array_file(layers, "targets", self.root, self.faults)

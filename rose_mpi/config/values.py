@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from rose_mpi.config.expressions import evaluate
 from rose_mpi.learners.names import checked_name
+from rose_mpi.uq.parameters import BEST
 
 REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?")
@@ -103,6 +104,15 @@ def _query_size(value: Any) -> int | float:
     )
 
 
+def _parameters(value: Any) -> dict[str, float | str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"must be a table such as {{ kappa = 2.0 }}, not {described(value)}")
+    for name, parameter in value.items():
+        if not isinstance(parameter, int | float) and not (name == BEST and isinstance(parameter, str)):
+            raise ValueError(f"{name} must be a number, true or false, not {described(parameter)}")
+    return value
+
+
 def _ranks_per_learner(value: Any) -> int | None:
     if value == "auto":
         return None
@@ -164,6 +174,7 @@ Expressions = dict[Text, Annotated[str, PlainValidator(_expression)]]
 Iterations = dict[Annotated[str, AfterValidator(_iteration)], Arguments]
 Seconds = Annotated[float, PlainValidator(_seconds)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
+Parameters = Annotated[dict[str, float | str], PlainValidator(_parameters)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]
 NoGpu = Annotated[int, AfterValidator(_no_gpu)]
 Launcher = Annotated[str, AfterValidator(_launcher)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ class Memory:
         self.selection: str | None = None
         self.history: list[float] = []
         self._values: dict[tuple[str, str], list[Any]] = {}
+        self._extremes: dict[str, tuple[float, float]] = {}
         self._metrics: dict[str, float] = {}
         self._models = tuple(models)
         self._criterion = criterion
@@ -56,6 +58,16 @@ class Memory:
             if key in self._values:
                 return self._values[key]
         return [value for name in self._models for value in self._values.get((stage, name), [])]
+
+    def remember_number(self, name: str, value: Any) -> None:
+        """Keep the smallest and the largest of the finite numbers that tasks return by a name."""
+        if isinstance(value, int | float) and math.isfinite(value):
+            low, high = self._extremes.get(name, (value, value))
+            self._extremes[name] = min(low, value), max(high, value)
+
+    def extremes(self, name: str) -> tuple[float, float] | None:
+        """The smallest and the largest number that tasks returned by a name; ``None`` before any."""
+        return self._extremes.get(name)
 
     def remember_metric(self, model: str, metric: float) -> None:
         """Keep a model's metric, and that it met the criterion, from then on."""

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from rose_mpi.schedules import Schedule
 from rose_mpi.tasks import Function, Task
+from rose_mpi.uq.batches import TOP
 
 
 class LearnerKind(StrEnum):
@@ -103,9 +104,16 @@ class Uncertainty:
     operator:
         How the uncertainty compares with the threshold then; empty: as the metric's direction says.
     targets:
-        Path of a ``.npy`` with the candidates' true values, for the metrics that need them.
+        Path of a ``.npy`` with the candidates' true values.
     changing_pool:
         Rows of the predictions are renumbered by the user's tasks, so nothing is remembered as queried.
+    parameters:
+        What metric and batch take. ``best`` may be the name of a number that tasks return: it is the best of
+        those known so far then, and by default it is that called ``best``.
+    batch:
+        How the chosen candidates are put together.
+    features:
+        Path of a ``.npy`` with the candidates' features, for the batches that need them.
     """
 
     metric: str
@@ -115,6 +123,14 @@ class Uncertainty:
     operator: str = ""
     targets: str | None = None
     changing_pool: bool = False
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    batch: str = TOP
+    features: str | None = None
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Metric and batch, whose kernels will be needed."""
+        return (self.metric, self.batch)
 
 
 @dataclass(frozen=True, slots=True)

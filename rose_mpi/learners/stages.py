@@ -11,6 +11,7 @@ import numpy as np
 
 from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.command import with_options
+from rose_mpi.learners.best import parameters_now
 from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.memory import Memory
 from rose_mpi.learners.registry import StateRegistry
@@ -134,6 +135,9 @@ class Stages:
             excluded=np.empty(0, np.int64) if wanted.changing_pool else self.memory.queried,
             seed=self._seed(TaskId(self.spec.name, self.iteration, "score")),
             targets=FileArray(wanted.targets) if wanted.targets else None,
+            parameters=parameters_now(wanted, self.memory),
+            batch=wanted.batch,
+            features=FileArray(wanted.features) if wanted.features else None,
         )
 
     async def check(self, model: str = "") -> None:
@@ -169,6 +173,7 @@ class Stages:
             self._states[result.id] = state
             for key, value in state.items():
                 self._registry.register(key, value)
+                self.memory.remember_number(key, value)
 
     def _read_elsewhere(self, name: str) -> set[str]:
         """What a task returns that is no state: the metric, and the selection of the user's own."""

@@ -17,6 +17,7 @@ from rose_mpi.learners.spec import Ensemble, LearnerKind, LearnerSpec, Uncertain
 from rose_mpi.learners.states import States
 from rose_mpi.metrics import OPERATORS
 from rose_mpi.nearest import suggested
+from rose_mpi.uq.batches import TOP, check_choice, find_batch
 from rose_mpi.uq.registry import TASK_TYPES, find_metric
 
 _STAGES: Final = ("simulation", "training", "prediction", "uncertainty", "active_learn", "criterion")
@@ -39,6 +40,9 @@ class UQLearner(LoopLearner):
         task_type: str | None = None,
         targets: str | None = None,
         pool: str = "fixed",
+        parameters: Mapping[str, float | str] | None = None,
+        batch: str = TOP,
+        features: str | None = None,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Measure the ensemble's uncertainty by a metric, and query the most uncertain candidates.
@@ -58,9 +62,18 @@ class UQLearner(LoopLearner):
         task_type:
             ``"classification"`` or ``"regression"``, for metrics that are for both.
         targets:
-            ``.npy`` with the true values, for metrics that need them.
+            ``.npy`` with the true values, for metrics that need them; with them each iteration also tells
+            how well the ensemble is calibrated.
         pool:
             ``"changing"`` if the tasks renumber the candidates, so that nothing is remembered as queried.
+        parameters:
+            Numbers that metric and batch take. ``best`` may be the name of a number that tasks return: it is
+            the best of those known so far then, and by default it is that called ``best``.
+        batch:
+            How the chosen are put together: ``"top"``, ``"power"``, ``"diverse"``, ``"k_center"`` or
+            ``"batch_bald"``.
+        features:
+            ``.npy`` with the candidates' features, for ``"diverse"`` and ``"k_center"``.
 
         Raises
         ------
@@ -79,6 +92,9 @@ class UQLearner(LoopLearner):
             operator=operator,
             targets=None if targets is None else str(Path(targets).absolute()),
             changing_pool=pool == "changing",
+            parameters=dict(parameters or {}),
+            batch=batch,
+            features=None if features is None else str(Path(features).absolute()),
         )
         return lambda function: self._register("uncertainty", function, options)
 
@@ -129,6 +145,9 @@ class UQLearner(LoopLearner):
 
     def _task_type(self, wanted: Uncertainty) -> str:
         metric = find_metric(wanted.metric)
+        check_choice(metric, wanted.batch, wanted.parameters)
+        if find_batch(wanted.batch).needs_features and wanted.features is None:
+            raise UsageError(f"batch {wanted.batch!r} goes by distances: give features, a .npy file")
         if metric.needs_targets and wanted.targets is None:
             raise UsageError(f"{wanted.metric!r} compares with true values: give targets, a .npy file")
         if wanted.task_type and wanted.task_type not in metric.task_types:

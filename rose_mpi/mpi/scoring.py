@@ -35,6 +35,7 @@ from rose_mpi.tasks import RankArray
 from rose_mpi.uq.ensemble import score_ensemble
 from rose_mpi.uq.scores import Member, ScoreRequest
 from rose_mpi.uq.validation import PredictionError
+from rose_mpi.uq.warm import warm
 
 Array = NDArray[np.generic]
 
@@ -122,6 +123,7 @@ def _kept(request: ScoreRequest) -> list[RankArray]:
 class _Opened:
     predictions: dict[int, Array]
     targets: Array | None
+    features: Array | None
 
 
 class ScoreMember:
@@ -168,11 +170,12 @@ class ScoreMember:
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
         try:
             self._kernels.wait(message.request.metric)
+            warm([message.request.batch])
             opened = self._open(message)
             shapes = tuple((position, array.shape) for position, array in opened.predictions.items())
             ready = ScoreReady(message.number, shapes, "")
         except ScoreError as error:
-            opened, ready = _Opened({}, None), ScoreReady(message.number, (), str(error))
+            opened, ready = _Opened({}, None, None), ScoreReady(message.number, (), str(error))
         self._reply(leader, ready)
         if gate.wait():
             with communicator_of(self._base, message.ranks, message.number) as comm:
@@ -192,6 +195,9 @@ class ScoreMember:
                 positions=list(opened.predictions),
                 excluded=request.excluded,
                 targets=opened.targets,
+                parameters=request.parameters,
+                batch=request.batch,
+                features=opened.features,
                 seed=request.seed,
                 threads=self._threads,
             )
@@ -202,10 +208,11 @@ class ScoreMember:
         return MemberScored(message.number, None if comm.rank else scores, "")
 
     def _open(self, message: PrepareScore) -> _Opened:
-        targets = message.request.targets
+        targets, features = message.request.targets, message.request.features
         return _Opened(
             {position: self._prediction(member) for position, member in message.mine},
             _mapped(targets.path, "targets") if targets else None,
+            _mapped(features.path, "features") if features else None,
         )
 
     def _prediction(self, member: Member) -> Array:

@@ -34,6 +34,21 @@ class Communicator(Protocol):
         ...
 
 
+class Alone:
+    """The communicator of a process that is alone."""
+
+    rank = 0
+    size = 1
+
+    def allgather(self, sendobj: Any) -> list[Any]:
+        """What this process has."""
+        return [sendobj]
+
+    def bcast(self, obj: Any, root: int = 0) -> Any:
+        """What this process has."""
+        return obj
+
+
 def agreed(comm: Communicator, work: Callable[[], _Value]) -> _Value:
     """What ``work`` returns on this rank, unless it failed on any rank: then all raise the same error."""
     error: ScoreError | None = None

@@ -10,7 +10,7 @@ from typing import Final
 from rose_mpi.errors import UsageError
 from rose_mpi.metrics import AVERAGE_KL, MUTUAL_INFORMATION
 from rose_mpi.nearest import suggested
-from rose_mpi.uq.parameters import settled
+from rose_mpi.uq.parameters import BEST, settled
 from rose_mpi.uq.registry import Metric
 
 TOP: Final = "top"
@@ -68,6 +68,38 @@ def find_batch(name: str) -> Batch:
     raise UsageError(f"no batch is called {name!r}{suggested(name, BATCHES)}")
 
 
+def check_pair(metric: Metric, batch: Batch) -> None:
+    """Check that metric and batch go together.
+
+    Raises
+    ------
+    UsageError
+        If they do not.
+    """
+    if batch.metrics and metric.name not in batch.metrics:
+        raise UsageError(f"batch {batch.name!r} goes with metric {batch.metrics[0]!r}, not {metric.name!r}")
+    if batch.name == POWER and metric.minimise:
+        raise UsageError(
+            f"batch {POWER!r} takes larger scores as better, but the best {metric.name} is small"
+        )
+
+
+def check_choice(metric: Metric, batch: str, parameters: Mapping[str, float | str]) -> None:
+    """Check parameters of which ``best`` may be unknown yet, or the name of a number that tasks return.
+
+    Raises
+    ------
+    UsageError
+        As :func:`settled_choice` does.
+    """
+    numbers = {name: value for name, value in parameters.items() if not isinstance(value, str)}
+    unknown = {BEST: 0.0} if BEST in metric.parameters or BEST in parameters else {}
+    others = [name for name in parameters if name not in numbers and name != BEST]
+    if others:
+        raise UsageError(f"{others[0]} is {parameters[others[0]]!r}; it must be a finite number")
+    settled_choice(metric, batch, unknown | numbers)
+
+
 def settled_choice(metric: Metric, batch_name: str, parameters: Mapping[str, float]) -> tuple[Metric, Batch]:
     """Metric and batch, each with its own of the parameters and its defaults for the others.
 
@@ -77,12 +109,7 @@ def settled_choice(metric: Metric, batch_name: str, parameters: Mapping[str, flo
         If the two do not go together, or a parameter is unknown, missing or does not fit.
     """
     batch = find_batch(batch_name)
-    if batch.metrics and metric.name not in batch.metrics:
-        raise UsageError(f"batch {batch.name!r} goes with metric {batch.metrics[0]!r}, not {metric.name!r}")
-    if batch.name == POWER and metric.minimise:
-        raise UsageError(
-            f"batch {POWER!r} takes larger scores as better, but the best {metric.name} is small"
-        )
+    check_pair(metric, batch)
     known = [*metric.parameters, *batch.parameters]
     for name in parameters:
         if name not in known:

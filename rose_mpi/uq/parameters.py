@@ -10,6 +10,7 @@ from typing import Final
 from rose_mpi.errors import UsageError
 from rose_mpi.nearest import suggested
 
+BEST: Final = "best"
 MAXIMISE: Final = "maximise"
 
 

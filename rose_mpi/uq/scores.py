@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.tasks import FileArray, RankArray
+from rose_mpi.uq.batches import TOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,13 @@ class ScoreRequest:
     seed:
         For metrics that draw random numbers.
     targets:
-        True values of the candidates, for the metrics that need them.
+        True values of the candidates.
+    parameters:
+        Numbers that the metric and the batch take.
+    batch:
+        How the chosen are put together, of :data:`rose_mpi.uq.batches.BATCHES`.
+    features:
+        Of the candidates, for the batches that need them.
     """
 
     learner: str
@@ -52,6 +60,9 @@ class ScoreRequest:
     excluded: NDArray[np.int64]
     seed: int
     targets: FileArray | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    batch: str = TOP
+    features: FileArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

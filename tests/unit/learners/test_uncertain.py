@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rose_mpi.errors import UsageError
+from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.events import StopReason
 from rose_mpi.learners.configs import LearnerConfig, TaskConfig, UQLearnerConfig
 from rose_mpi.learners.uncertain import ParallelUQLearner, SeqUQLearner
@@ -197,3 +197,65 @@ def test_training_and_prediction_are_needed():
     learner.training_task(lambda: "train")
     with pytest.raises(UsageError, match="has no prediction task"):
         learner.start(MODELS, max_iter=1)
+
+
+def acquiring(returned, measure="expected_improvement", **options):
+    executor = FakeExecutor({"criterion": accuracy, "simulation": returned})
+    return sequential(measure, executor=executor, **options)
+
+
+def asked_for(learner, iterations=3):
+    learner.teach(MODELS, max_iter=iterations)
+    return [request.parameters for request in learner.engine.executor.requests]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [3.0, 1.0, 1.0]),
+        ({"maximise": True}, [3.0, 3.0, 3.0]),
+        ({"best": "energy"}, [-3.0, -3.0, -3.0]),
+        ({"best": "energy", "maximise": True}, [-3.0, -1.0, -1.0]),
+        ({"best": 7.5}, [7.5, 7.5, 7.5]),
+    ],
+)
+def test_the_best_value_is_that_of_all_iterations_so_far(options, expected):
+    values = iter([3.0, 1.0, 2.0])
+
+    def returned(call):
+        value = next(values)
+        return {"best": value, "energy": -value}
+
+    learner = acquiring(returned, parameters={"xi": 0.1, **options})
+    asked = asked_for(learner)
+    assert [parameters["best"] for parameters in asked] == expected
+    assert all(parameters["xi"] == 0.1 for parameters in asked)
+
+
+def test_a_best_value_that_no_task_returns_is_told():
+    with pytest.raises(ScoreError, match="no task has returned a number 'best'"):
+        asked_for(acquiring({"lowest": 3.0}))
+
+
+def test_batch_and_features_are_asked_for():
+    learner = sequential("margin", batch="diverse", features="x.npy", parameters={"weight": 0.3})
+    learner.teach(MODELS, max_iter=1)
+    request = learner.engine.executor.requests[0]
+    assert (request.batch, request.parameters) == ("diverse", {"weight": 0.3})
+    assert request.features.path.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "message"),
+    [
+        ("margin", {"batch": "diverse"}, "give features, a .npy file"),
+        ("margin", {"batch": "power"}, "the best margin is small"),
+        ("margin", {"batch": "divers"}, "did you mean 'diverse'"),
+        ("margin", {"parameters": {"kappa": 1}}, "has no parameter 'kappa'"),
+        ("expected_improvement", {"parameters": {"xi": "small"}}, "xi is 'small'"),
+        ("expected_improvement", {"parameters": {"maximise": 3}}, "must be true or false"),
+    ],
+)
+def test_choices_that_do_not_fit_are_told(metric, options, message):
+    with pytest.raises(UsageError, match=message):
+        sequential(metric, **options).teach(MODELS, max_iter=1)
