@@ -20,7 +20,7 @@ from rose_mpi.uq.registry import CLASSIFICATION, REGRESSION, TASK_TYPES, Metric,
 from rose_mpi.uq.selection import query_count
 from rose_mpi.uq.validation import PredictionError
 
-_BUFFER_BYTES: Final = 4 << 20
+_BUFFER_BYTES: Final = 8 << 20
 _LARGEST_COUNT: Final = 2**31 - 1
 
 

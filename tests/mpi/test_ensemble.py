@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mpi4py import MPI
 
+import rose_mpi.uq.ensemble as ensemble_module
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq import UQ_REGISTRY, register_uq, score_ensemble
+from rose_mpi.uq.exchange import Exchange
 from rose_mpi.uq.registry import METRICS
 from rose_mpi.uq.validation import PredictionError
 
@@ -94,7 +98,7 @@ def test_bits_are_those_of_one_rank(metric, task_type, place):
     assert_same_everywhere(scores)
 
 
-@pytest.mark.parametrize(("block", "threads"), [(1, 1), (256, 2), (700, 3), (10**15, 1)])
+@pytest.mark.parametrize(("block", "threads"), [(1, 1), (100, 1), (256, 2), (700, 3), (10**15, 1)])
 def test_bits_do_not_depend_on_block_and_threads(block, threads):
     predictions, _ = ensemble("classification")
     expected = score_ensemble(MPI.COMM_SELF, list(predictions), "mutual_information", 50)
@@ -184,6 +188,94 @@ def test_mapped_files_columns_and_mixed_types(tmp_path):
     expected = score_ensemble(MPI.COMM_SELF, plain, "predictive_variance", 9)
     arrays, positions = own(mixed)
     assert_same_bits(score_ensemble(COMM, arrays, "predictive_variance", 9, positions=positions), expected)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The same folder on all ranks."""
+    yield Path(COMM.bcast(str(tmp_path)))
+    COMM.Barrier()
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Fills with the positions of the predictions that this rank sends."""
+    positions = []
+
+    def watched(comm, plan, readable, on_ranks):
+        positions.extend(on_ranks[comm.rank])
+        return Exchange(comm, plan, readable, on_ranks)
+
+    monkeypatch.setattr(ensemble_module, "Exchange", watched)
+    return positions
+
+
+def saved(folder, predictions, positions):
+    """This rank's predictions as mapped files."""
+    for position, rows in zip(positions, predictions, strict=True):
+        np.save(folder / f"{position}.npy", rows)
+    return [np.load(folder / f"{position}.npy", mmap_mode="r") for position in positions]
+
+
+@pytest.mark.parametrize(("metric", "task_type"), CASES)
+def test_files_are_mapped_and_not_sent(folder, sent, metric, task_type):
+    predictions, targets = ensemble(task_type)
+    asked = {"task_type": task_type, "targets": targets}
+    expected = score_ensemble(MPI.COMM_SELF, list(predictions), metric, 50, **asked)
+    sent.clear()
+    arrays, positions = own(predictions)
+    files = saved(folder, arrays, positions)
+    assert_same_bits(score_ensemble(COMM, files, metric, 50, positions=positions, **asked), expected)
+    assert sent == []
+
+
+def test_files_beside_arrays_in_memory(folder, sent):
+    predictions, _ = ensemble("classification")
+    expected = score_ensemble(MPI.COMM_SELF, list(predictions), "predictive_entropy", 50)
+    sent.clear()
+    arrays, positions = own(predictions)
+    for n, (position, rows) in enumerate(zip(positions, arrays, strict=True)):
+        if position % 2:
+            arrays[n] = saved(folder, [rows], [position])[0]
+    scores = score_ensemble(COMM, arrays, "predictive_entropy", 50, positions=positions)
+    assert_same_bits(scores, expected)
+    assert sent == [position for position in positions if position % 2 == 0]
+
+
+def test_files_that_one_rank_does_not_find_are_sent(folder, sent, monkeypatch):
+    predictions, _ = ensemble("classification")
+    expected = score_ensemble(MPI.COMM_SELF, list(predictions), "predictive_entropy", 50)
+    sent.clear()
+    if COMM.rank == COMM.size - 1:
+        monkeypatch.setattr(ensemble_module, "map_again", lambda *file: None)
+    arrays, positions = own(predictions)
+    files = saved(folder, arrays, positions)
+    scores = score_ensemble(COMM, files, "predictive_entropy", 50, positions=positions)
+    assert_same_bits(scores, expected)
+    assert sent == ([] if COMM.rank == COMM.size - 1 else positions)
+
+
+@pytest.mark.parametrize("where", ["files", "memory"])
+def test_a_bad_value_has_the_same_name_wherever_it_is(folder, where):
+    predictions, _ = ensemble("classification")
+    predictions[[6, 1, 6], [5, 2400, 10]] = 0.0
+    arrays, positions = own(predictions)
+    if where == "files":
+        arrays = saved(folder, arrays, positions)
+    error = raised_everywhere(lambda: score_ensemble(COMM, arrays, "margin", 3, positions=positions))
+    assert str(error) == "prediction 1, candidate 2400: the probabilities sum to 0 instead of 1"
+
+
+def test_a_pool_of_more_numbers_than_fit_into_32_bits():
+    """They are rows of one and the same memory, so that no rank needs all of them."""
+    candidates, classes = 40_000, 60_000
+    row = np.full(classes, 1 / classes, np.float32)
+    rows = np.broadcast_to(row, (candidates, classes))
+    arrays = [rows] if COMM.rank == COMM.size - 1 else []
+    scores = score_ensemble(COMM, arrays, "least_confidence", 2)
+    assert scores.indices.tolist() == [0, 1]
+    assert rows.size > 2**31
+    np.testing.assert_allclose(scores.pool_uncertainty, 1 - 1 / classes, rtol=1e-6)
 
 
 def test_own_metric_is_called_on_every_share():

@@ -81,7 +81,7 @@ def test_task_type_follows_from_metric_and_shape(metric, shape, task_type, count
 def test_blocks_bound_the_memory_of_a_round():
     """What one rank sends to three others, and what it receives, in one round."""
     offers = [offer()] * 3 + [replaced_shapes(offer((1, 1)), [(10**7, 1000)] * 8)]
-    assert 1 <= make_plan(offers, NOTHING).partition.block * 8 * 4 * 1000 * 4 <= 4 << 20
+    assert 1 <= make_plan(offers, NOTHING).partition.block * 8 * 4 * 1000 * 4 <= 8 << 20
     enormous = [replaced_shapes(offer((1, 1)), [(10**7, 10**7)] * 8)]
     assert make_plan(enormous, NOTHING).partition.block == 1
 
