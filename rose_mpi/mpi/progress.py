@@ -41,12 +41,20 @@ class Progress:
 
     MPI cannot wake a sleeping thread, so the thread looks for messages ever less often the longer none
     came; what other threads post and what the watched file brings wakes it at once.
+
+    Attributes
+    ----------
+    longest_sleep:
+        Between two looks for messages, in seconds.
+    spins:
+        Whether the thread looks all the time after an event: not while programs of this rank need its cores.
     """
 
     def __init__(self, channel: Channel, alone: bool) -> None:
         self.channel = channel
         self.handle: Callable[[int, Message], None] = lambda rank, message: None
         self.longest_sleep = LONGEST_SLEEP
+        self.spins = True
         self._alone = alone
         self._posted: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -128,11 +136,12 @@ class Progress:
         due = max(0.0, self._timers[0][0] - time.perf_counter()) if self._timers else None
         if self._alone and self.channel.idle and not self._stopping:
             return due
-        if idle < SPIN_SECONDS:
+        if idle < SPIN_SECONDS and self.spins:
             os.sched_yield()
             return 0.0
         longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
-        sleep = min(idle * SLEEP_SHARE, longest)
+        rung = self.longest_sleep == LONGEST_SLEEP_AMONG_NEIGHBOURS and not self.spins
+        sleep = longest if rung else min(max(idle, SPIN_SECONDS) * SLEEP_SHARE, longest)
         return sleep if due is None else min(sleep, due)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:

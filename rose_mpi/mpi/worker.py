@@ -47,6 +47,7 @@ class Worker:
         self.place = Place(context.host, context.cpus)
         self._context = context
         self._channel = channel
+        self._progress = progress
         self._functions = FunctionQueue(self.caller, channel, runner, progress)
         self._helper = Helper(context.run, context.cpus, warm_start_of(context))
         self._running: dict[str, _Running] = {}
@@ -68,6 +69,7 @@ class Worker:
             return
         self._running[spawn.token] = _Running(leader, order)
         self._helper.start(spawn)
+        self._progress.spins = False
 
     def kill(self, order: KillTask) -> None:
         """End an attempt and all its processes; a function that has begun goes on to its end."""
@@ -92,6 +94,7 @@ class Worker:
             ended.setdefault(running.leader, []).append(result)
         for leader, results in ended.items():
             self._channel.send(leader, TaskEnded(tuple(results)))
+        self._progress.spins = not self._running
 
     def close(self) -> None:
         """End all tasks and the helper process."""
