@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
-from rose_mpi.uq.kernels.logarithm import natural_log, x_log_x
+from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x
 from rose_mpi.uq.kernels.sums import row, sum_members, tile_size
 
 _SMALLEST_PROBABILITY = 2.0**-52
@@ -28,6 +28,8 @@ def predictive_entropy(
 ) -> bool:
     """Entropy of the mean probabilities, in nats: H(E_m p), with 0 log 0 = 0 (Shannon 1948)."""
     suspect = False
+    members = float(offsets.size)
+    reciprocal = 1.0 / members
     tile = tile_size(offsets.size, classes)
     space = np.empty(tile * classes)
     for first in range(start, stop, tile):
@@ -36,7 +38,7 @@ def predictive_entropy(
         suspect |= bad
         terms = space[: total.size]
         for i in range(terms.size):
-            terms[i] = x_log_x(terms[i] / offsets.size)
+            terms[i] = x_log_x(quotient(terms[i], members, reciprocal))
         for i in range(total.shape[0]):
             entropy = 0.0
             for k in range(classes):
@@ -71,6 +73,7 @@ def mutual_information(
 ) -> bool:
     """Entropy of the mean less the mean entropy, in nats: H(E_m p) - E_m H(p) (Houlsby et al. 2011)."""
     members = offsets.size
+    reciprocal = 1.0 / members
     suspect = False
     tile = tile_size(members, classes)
     space = np.empty(tile * classes)
@@ -87,7 +90,8 @@ def mutual_information(
         if members % 2:
             _add_terms(row(values, offsets, members - 1, begin, end), terms)
         for i in range(terms.size):
-            terms[i] = terms[i] / members - x_log_x(space[i] / members)
+            mean = quotient(space[i], float(members), reciprocal)
+            terms[i] = terms[i] * reciprocal - x_log_x(mean)
         by_candidate = terms.reshape(last - first, classes)
         for i in range(by_candidate.shape[0]):
             information = 0.0

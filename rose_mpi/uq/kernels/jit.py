@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -12,6 +13,8 @@ from typing import Any, TypeVar, cast
 import numba
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+_VERSION = hashlib.sha256(b"".join(_SOURCES)).hexdigest()[:12]
 
 
 def jit(function: _Function) -> _Function:
@@ -19,8 +22,11 @@ def jit(function: _Function) -> _Function:
 
     A division by zero gives an infinity or NaN: a check for it would keep loops from being vectorised.
     numba keeps it in ``NUMBA_CACHE_DIR``, beside the source, or in the user's cache folder, the first that
-    can be written; where none can, it goes to :func:`private_folder`.
+    can be written; where none can, it goes to :func:`private_folder`. It keeps it under the function's name,
+    which tells of all kernels' sources here: numba itself looks at the function's own file alone, and what is
+    compiled holds parts of others.
     """
+    function.__qualname__ += f"_{_VERSION}"
     compiler = numba.njit(cache=True, nogil=True, error_model="numpy")
     try:
         return cast(_Function, compiler(function))
