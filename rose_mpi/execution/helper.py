@@ -23,6 +23,7 @@ from rose_mpi.execution import processes
 from rose_mpi.execution.capture import Capture
 from rose_mpi.execution.channel import Channel
 from rose_mpi.execution.listening import Listener
+from rose_mpi.execution.memory import OutOfMemory
 from rose_mpi.execution.pipes import Pipes
 from rose_mpi.execution.running import RunningTask, not_started
 from rose_mpi.execution.starting import enter, explain, spawn
@@ -63,6 +64,7 @@ class Helper:
         self._trees = Trees()
         self._limited: dict[str, RunningTask] = {}
         self._warm: WarmPython | None = None
+        self._memory = OutOfMemory()
         self._listener = Listener()
         self._pipes = Pipes(self._listener)
         self._wakeup = processes.wakeup_of_exits()
@@ -139,7 +141,7 @@ class Helper:
             self._pipes.give_back(pipes, reusable=True)
             self._channel.send(not_started(token, explain(reason, argv, cwd)))
             return
-        task = RunningTask(token, pid, variables, pipes, timeout)
+        task = RunningTask(token, pid, variables, pipes, timeout, self._memory.seen())
         self._trees.add(task)
         if timeout is not None:
             self._limited[token] = task
@@ -225,7 +227,8 @@ class Helper:
         self._limited.pop(task.token, None)
         for pipe in task.pipes:
             pipe.drain()
-        self._channel.send(task.exited())
+        starved = task.failed and self._memory.since(task.memory) > 0
+        self._channel.send(task.exited(self._memory.group if starved else ""))
         self._pipes.give_back(task.pipes, reusable=clean)
 
     def _enforce_limits(self) -> None:

@@ -78,6 +78,9 @@ class Exited:
         (about 12 MB) is told with the helper's size: Linux counts from before the exec.
     line_too_long:
         Whether ``last_line`` is empty because it is longer than 1 MiB.
+    out_of_memory:
+        Folder of the control group in which the kernel killed processes for want of memory while it ran;
+        empty if it ended well, or nothing of the kind was seen.
     """
 
     token: str
@@ -93,6 +96,7 @@ class Exited:
     cpu_seconds: float
     max_rss: int
     line_too_long: bool = False
+    out_of_memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,17 @@ def _failure(call: TaskCall, exited: Exited) -> str:
     if exited.timed_out:
         limit = call.work.timeout if isinstance(call.work, Task) else None
         return f"ended after its timeout of {limit:g} s" if limit else "ended after its timeout"
-    if exited.signal:
-        return f"killed by {exited.signal}"
-    return f"exit code {exited.exit_code}"
+    how = f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
+    return f"{how}{_want_of_memory(exited)}"
+
+
+def _want_of_memory(exited: Exited) -> str:
+    if not exited.out_of_memory:
+        return ""
+    return (
+        f": out of memory; the kernel killed processes of the control group {exited.out_of_memory} "
+        f"while it ran (ask for more memory, or run fewer tasks at a time)"
+    )
 
 
 def _evidence(call: TaskCall, attempt: int, exited: Exited, context: RunContext) -> list[str]:

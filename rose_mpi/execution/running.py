@@ -27,6 +27,8 @@ class RunningTask:
         For its standard output and standard error.
     deadline, ending_since:
         Times of :func:`time.monotonic`; ``None``: no timeout, and not being ended.
+    memory:
+        What the kernel had said of kills for want of memory before it began.
     told_to_end:
         Processes that got SIGTERM.
     status:
@@ -45,6 +47,7 @@ class RunningTask:
         "ending_since",
         "killed",
         "lost",
+        "memory",
         "pid",
         "pipes",
         "status",
@@ -60,10 +63,12 @@ class RunningTask:
         environment: Mapping[str, str],
         pipes: Sequence[Pipe],
         timeout: float | None,
+        memory: bytes,
     ) -> None:
         self.token = token
         self.pid = pid
         self.pipes = pipes
+        self.memory = memory
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.ending_since: float | None = None
         self.told_to_end: set[int] = set()
@@ -91,7 +96,12 @@ class RunningTask:
         self._cpu_seconds = cpu_seconds
         self._max_rss = max_rss
 
-    def exited(self) -> tuple[object, ...]:
+    @property
+    def failed(self) -> bool:
+        """Whether its main process ended badly of its own."""
+        return bool(self.status) and not (self.killed or self.timed_out)
+
+    def exited(self, out_of_memory: str) -> tuple[object, ...]:
         """The message that tells the rank how the task ended."""
         exit_code, signal_name, error = None, "", ""
         if self.status is None:
@@ -118,10 +128,11 @@ class RunningTask:
             self._cpu_seconds,
             self._max_rss,
             last_line is None,
+            out_of_memory,
         )
 
 
 def not_started(token: str, error: str) -> tuple[object, ...]:
     """The message that tells the rank why a task could not be started."""
     now = time.time()
-    return ("exited", token, now, now, None, "", False, False, error, "", "", 0.0, 0, False)
+    return ("exited", token, now, now, None, "", False, False, error, "", "", 0.0, 0, False, "")

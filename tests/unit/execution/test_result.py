@@ -254,6 +254,12 @@ def test_without_stderr_the_last_line_of_output_is_quoted(context):
     assert lines == ["exit code 1", "  it broke", f"log: {context.layout.task(CALL.id, 0).stdout}"]
 
 
+def test_want_of_memory_is_told_with_a_remedy(context):
+    error = outcome(context, exit_code=None, signal="SIGKILL", out_of_memory="/sys/fs/cgroup/job").error
+    assert error.startswith("killed by SIGKILL: out of memory; ")
+    assert "/sys/fs/cgroup/job" in error
+
+
 def test_without_output_no_log_is_named(context):
     assert outcome(context, exit_code=1).error == "exit code 1"
 
