@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rose_mpi.policy import DEFAULT, Policy
+
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
@@ -31,6 +33,8 @@ class RunPlan:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     launcher:
         Words that start a command of several ranks; empty: found.
+    policy:
+        What the tasks are subject to.
     text:
         The configuration as it was read, and what the command line changed; empty for a program.
     metrics:
@@ -47,5 +51,6 @@ class RunPlan:
     tasks_per_rank: int
     preload: tuple[str, ...] | None = None
     launcher: str = ""
+    policy: Policy = DEFAULT
     text: str = ""
     metrics: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ PLAIN = {
     "metrics.py",
     "nearest.py",
     "plan.py",
+    "policy.py",
     "positional.py",
     "ranking.py",
     "schedules.py",

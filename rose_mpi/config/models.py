@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rose_mpi.config.values import (
     Arguments,
     Count,
+    Delay,
     Environment,
     Expressions,
     Finite,
@@ -33,6 +34,7 @@ from rose_mpi.config.values import (
     Seed,
     Text,
 )
+from rose_mpi.policy import DEFAULT
 
 
 class Table(BaseModel):
@@ -143,6 +145,8 @@ class RunTable(Table):
     output: Text = "results.h5"
     walltime: Seconds | None = None
     on_failure: Literal["stop_learner", "abort"] = "stop_learner"
+    max_failures: Positive | None = None
+    max_failures_per_learner: Positive | None = None
     environment: Environment = Field(default_factory=dict)
 
 
@@ -152,6 +156,8 @@ class EngineTable(Table):
     ranks_per_learner: RanksPerLearner = None
     coordinator: Literal["auto", "dedicated"] = "auto"
     tasks_per_rank: Count = 1
+    order: Literal["fair", "arrival"] = "fair"
+    retry_delay: Delay = DEFAULT.retry_delay
     launcher: Launcher | None = None
     warm_python: bool = False
     preload: Modules = Field(default_factory=list)

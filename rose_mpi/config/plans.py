@@ -8,6 +8,7 @@ from pathlib import Path
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.models import ConfigTable
 from rose_mpi.plan import RunPlan
+from rose_mpi.policy import Order, Policy
 
 
 def run_plan(
@@ -40,6 +41,16 @@ def run_plan(
         tasks_per_rank=config.engine.tasks_per_rank,
         preload=config.engine.preloaded,
         launcher=config.engine.launcher or "",
+        policy=_policy(config),
         text=text,
         metrics=tuple(metrics),
+    )
+
+
+def _policy(config: ConfigTable) -> Policy:
+    return Policy(
+        order=Order(config.engine.order),
+        retry_delay=config.engine.retry_delay,
+        max_failures=config.run.max_failures,
+        max_failures_per_learner=config.run.max_failures_per_learner,
     )

@@ -82,6 +82,10 @@ def _seconds(value: Any) -> float:
     return float(seconds)
 
 
+def _delay(value: Any) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
 def _parsed_duration(value: Any) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
@@ -173,6 +177,7 @@ Arguments = dict[Text, Annotated[Any, PlainValidator(_argument)]]
 Expressions = dict[Text, Annotated[str, PlainValidator(_expression)]]
 Iterations = dict[Annotated[str, AfterValidator(_iteration)], Arguments]
 Seconds = Annotated[float, PlainValidator(_seconds)]
+Delay = Annotated[float, PlainValidator(_delay)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
 Parameters = Annotated[dict[str, float | str], PlainValidator(_parameters)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]

@@ -24,6 +24,8 @@ from rose_mpi.mpi.messages import (
     TaskDropped,
     TaskReport,
 )
+from rose_mpi.policy import Policy
+from rose_mpi.scheduling.failures import FailureLimits
 from rose_mpi.scheduling.lending import AskToLend, Lending
 from rose_mpi.scheduling.placement import Placement
 from rose_mpi.tasks import Function, TaskCall, TaskId, TaskResult
@@ -38,6 +40,7 @@ class _Stage:
     calls: dict[TaskId, TaskCall]
     answer: Future[list[TaskResult]]
     results: dict[TaskId, TaskResult] = field(default_factory=dict)
+    given_up: bool = False
 
 
 class Coordinator:
@@ -59,6 +62,7 @@ class Coordinator:
         slots: int,
         ranks_per_learner: int | None,
         helping: bool,
+        policy: Policy,
         observe: Observer,
     ) -> None:
         self._channel = channel
@@ -67,6 +71,7 @@ class Coordinator:
         self._observe = observe
         self._placement = Placement(ranks, ranks_per_learner)
         self._lending = Lending(slots)
+        self._limits = FailureLimits(policy.max_failures, policy.max_failures_per_learner)
         self._stages: dict[TaskId, _Stage] = {}
         self._scores: dict[int, Future[Scores]] = {}
         self._numbers = 0
@@ -119,6 +124,10 @@ class Coordinator:
         except UsageError as error:
             _refuse(answer, error)
             return
+        reason = self._limits.reached(calls[0].id.learner)
+        if reason:
+            _refuse(answer, TaskError(reason))
+            return
         widest = max(calls, key=lambda call: call.work.ranks)
         ranks = self._placement.secure(widest.id.learner, widest.work.ranks)
         if widest.work.ranks > ranks:
@@ -159,6 +168,8 @@ class Coordinator:
         """Attempts ended; a stage is complete with its last final one."""
         for result in message.results:
             self._observe(TaskFinished(result))
+            if self._limits.note(result):
+                self._give_up()
         if message.final:
             ended = [self._settle(result.id, result) for result in message.results]
             self._ask(self._lending.ended(leader, *_loads(ended)))
@@ -186,12 +197,22 @@ class Coordinator:
         else:
             _answer(answer, message.scores)
 
+    def _give_up(self) -> None:
+        """End the stages of learners that have reached a limit."""
+        for stage in {id(stage): stage for stage in self._stages.values()}.values():
+            calls = tuple(stage.calls.values())
+            reason = self._limits.reached(calls[0].id.learner)
+            if reason and not stage.given_up:
+                stage.given_up = True
+                _refuse(stage.answer, TaskError(reason))
+                self.cancel(calls)
+
     def _settle(self, task: TaskId, result: TaskResult | None) -> TaskCall:
         """Note what came of a task, and complete its stage if it was the last."""
         stage = self._stages.pop(task)
         if result:
             stage.results[task] = result
-        if len(stage.results) == len(stage.calls):
+        if len(stage.results) == len(stage.calls) and not stage.given_up:
             _answer(stage.answer, [stage.results[each] for each in stage.calls])
         return stage.calls[task]
 

@@ -26,8 +26,10 @@ from rose_mpi.mpi.messages import (
     TasksReturned,
 )
 from rose_mpi.mpi.wide import WideLead
+from rose_mpi.policy import Policy
 from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.instructions import (
+    Delay,
     Discard,
     Drop,
     GiveBack,
@@ -55,19 +57,22 @@ class Leader:
     def __init__(
         self,
         channel: Channel,
-        post: Callable[[Callable[[], None]], None],
+        later: Callable[[float, Callable[[], None]], None],
         slots: int,
         functions: bool,
+        policy: Policy,
     ) -> None:
-        self.wide = WideLead(channel, post, self._ended)
+        self.wide = WideLead(channel, later, self._ended)
         self._channel = channel
+        self._later = later
         self._functions = functions
-        self._dispatcher = Dispatcher(slots, functions, home=channel.rank)
+        self._dispatcher = Dispatcher(slots, functions, home=channel.rank, policy=policy)
         self._lent_to: dict[int, int] = {}
         self._ways: Mapping[type, Callable[[Any], None]] = {
             Run: self._run,
             RunTogether: self.wide.start,
             Drop: self._drop,
+            Delay: self._delay,
             Kill: self._kill,
             Lend: self._lend,
             GiveBack: self._give_back,
@@ -159,6 +164,9 @@ class Leader:
 
     def _drop(self, drop: Drop) -> None:
         self._channel.send(COORDINATOR, TaskDropped(drop.task))
+
+    def _delay(self, delay: Delay) -> None:
+        self._later(delay.seconds, lambda: self._carry_out(self._dispatcher.repeat(delay.task)))
 
     def _kill(self, kill: Kill) -> None:
         if not self.wide.cancel(kill.task):

@@ -8,6 +8,7 @@ from rose_mpi.execution.launcher import Place
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.loan_messages import LoanMessage
 from rose_mpi.mpi.wide_messages import WideMessage
+from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.positional import positional
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
@@ -27,6 +28,8 @@ class Settings:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     launcher:
         Words that start a command of several ranks; empty: found.
+    policy:
+        What the tasks are subject to.
     """
 
     run: str
@@ -37,6 +40,7 @@ class Settings:
     metrics: tuple[str, ...]
     preload: tuple[str, ...] | None = None
     launcher: str = ""
+    policy: Policy = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,11 @@ class Node:
         if settings.metrics and self._serves_learners:
             kernels.start(settings.metrics)
         leader = Leader(
-            self.channel, self.progress.post, settings.tasks_per_rank, functions=self._serves_learners
+            self.channel,
+            self.progress.later,
+            settings.tasks_per_rank,
+            functions=self._serves_learners,
+            policy=settings.policy,
         )
         score_lead = ScoreLead(self.channel, leader)
         member = ScoreMember(

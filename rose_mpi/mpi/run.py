@@ -117,6 +117,7 @@ def _settings(plan: RunPlan, layout: Layout) -> Settings:
         metrics=plan.metrics,
         preload=plan.preload,
         launcher=plan.launcher,
+        policy=plan.policy,
     )
 
 

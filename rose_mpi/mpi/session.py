@@ -108,6 +108,7 @@ class Session:
             slots=settings.tasks_per_rank,
             ranks_per_learner=ranks_per_learner,
             helping=helping,
+            policy=settings.policy,
             observe=observe,
         )
         self._node.handlers.update(

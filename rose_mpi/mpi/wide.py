@@ -11,7 +11,6 @@ leaves before its task has ended; see also :mod:`rose_mpi.mpi.scoring`.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,7 +38,7 @@ class _Wide:
     cancelled: bool = False
     ready: dict[int, Place] = field(default_factory=dict)
     ended: dict[int, TaskResult] = field(default_factory=dict)
-    alarm: threading.Timer | None = None
+    watched: bool = False
 
 
 class WideLead:
@@ -54,11 +53,11 @@ class WideLead:
     def __init__(
         self,
         channel: Channel,
-        post: Callable[[Callable[[], None]], None],
+        later: Callable[[float, Callable[[], None]], None],
         done: Callable[[TaskResult], None],
     ) -> None:
         self._channel = channel
-        self._post = post
+        self._later = later
         self._done = done
         self._numbers = itertools.count()
         self._wide: dict[int, _Wide] = {}
@@ -100,11 +99,9 @@ class WideLead:
         wide.ended[rank] = message.result
         if len(wide.ended) == len(wide.order.ranks):
             self._end(message.number, wide)
-        elif not message.result.done and wide.alarm is None:
-            overdue = partial(self._post, partial(self._overdue, message.number))
-            wide.alarm = threading.Timer(STUCK_SECONDS, overdue)
-            wide.alarm.daemon = True
-            wide.alarm.start()
+        elif not message.result.done and not wide.watched:
+            wide.watched = True
+            self._later(STUCK_SECONDS, partial(self._overdue, message.number))
 
     def _launch(self, wide: _Wide) -> None:
         """Have the lowest rank start a command; from now on it is a task of that rank."""
@@ -117,8 +114,6 @@ class WideLead:
 
     def _end(self, number: int, wide: _Wide) -> None:
         del self._wide[number]
-        if wide.alarm:
-            wide.alarm.cancel()
         lowest, result = wide.order.ranks[0], _together(wide.order, wide.ended)
         kept = wide.ended[lowest].value
         if isinstance(kept, RankArray) and not result.done:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
+from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.scheduling.backlog import Backlogs
+from rose_mpi.scheduling.departures import give_back, hand_over, recall
 from rose_mpi.scheduling.gathering import WideTasks
 from rose_mpi.scheduling.instructions import (
+    Delay,
     Discard,
     Drop,
-    GiveBack,
-    HandOver,
     Instruction,
     Kill,
     Lend,
-    Recall,
     Report,
     Run,
     RunTogether,
 )
 from rose_mpi.scheduling.kept_arrays import KeptArrays
+from rose_mpi.scheduling.retries import Retries
 from rose_mpi.scheduling.roster import Loan, Roster
 from rose_mpi.scheduling.running import Running
 from rose_mpi.scheduling.turns import Turns, Waiting
@@ -41,14 +42,19 @@ class Dispatcher:
     home:
         The leader's own rank, if it has one: the nearest for short tasks, and the last to be kept from
         leading by a long function.
+    policy:
+        Which tasks come first, and how soon failed ones are repeated.
     """
 
-    def __init__(self, slots: int, functions: bool = True, home: int | None = None) -> None:
+    def __init__(
+        self, slots: int, functions: bool = True, home: int | None = None, policy: Policy = DEFAULT
+    ) -> None:
         self._roster = Roster(slots)
         self._functions = functions
         self._home = home
-        self._turns = Turns()
-        self._wide = WideTasks(self._roster)
+        self._turns = Turns(policy.order)
+        self._wide = WideTasks(self._roster, policy.order)
+        self._retries = Retries(policy.retry_delay)
         self._backlogs = Backlogs()
         self._running: dict[TaskId, Running] = {}
         self._kept = KeptArrays(self._roster)
@@ -65,7 +71,7 @@ class Dispatcher:
         for rank in ranks:
             self._roster.order_away(rank, to)
             self._wide.leave(rank)
-        return [*self._recall(ranks), *self._hand_over(ranks)]
+        return [*recall(self._roster, ranks), *hand_over(self._roster, ranks)]
 
     def submit(self, calls: Iterable[TaskCall], now: float) -> list[Instruction]:
         """Take the tasks of a stage."""
@@ -76,20 +82,28 @@ class Dispatcher:
     def finished(self, results: Iterable[TaskResult], now: float) -> list[Instruction]:
         """Note that attempts ended: report them, repeat those that may be, and use their ranks again."""
         reports: list[Instruction] = []
-        discards: list[Instruction] = []
+        more: list[Instruction] = []
         freed: dict[int, None] = {}
         for result in results:
             running = self._running.pop(result.id)
-            again = running.is_repeated_after(result)
+            again = self._retries.after(running, result, now)
+            reports.append(Report(result, final=again is None))
             if again:
-                self._enqueue(Waiting(running.task.call, running.task.attempt + 1, now), first=True)
-            reports.append(Report(result, final=not again))
+                more += self._repeat(again)
             if isinstance(result.value, RankArray):
-                discards += self._keep(result.value, running)
+                more += self._keep(result.value, running)
             self._learn(running, result)
             self._free(running)
             freed.update(dict.fromkeys(running.ranks))
-        return [*reports, *discards, *self._dispatch(freed)]
+        return [*reports, *more, *self._dispatch(freed)]
+
+    def repeat(self, task: TaskId) -> list[Instruction]:
+        """Begin an attempt that was delayed, unless it has been cancelled."""
+        waiting = self._retries.take(task)
+        if waiting is None:
+            return []
+        self._enqueue(waiting, first=True)
+        return self._dispatch()
 
     def returned(self, rank: int, tasks: Sequence[TaskId]) -> list[Instruction]:
         """A rank gives back functions that waited there longer than expected, in their order."""
@@ -112,7 +126,7 @@ class Dispatcher:
             if running:
                 running.cancelled = True
                 instructions.append(Kill(running.ranks[0], task, running.task.attempt))
-            elif self._turns.remove(task) or self._wide.remove(task):
+            elif self._turns.remove(task) or self._wide.remove(task) or self._retries.take(task):
                 instructions.append(Drop(task))
         return [*instructions, *self._dispatch()]
 
@@ -153,13 +167,13 @@ class Dispatcher:
         """The ranks have scored the arrays, and let go of them."""
         for rank in (*ranks, *(array.rank for array in arrays)):
             self._roster.let_go(rank)
-        return self._hand_over(ranks)
+        return hand_over(self._roster, ranks)
 
     def close(self, learner: str) -> list[Instruction]:
         """A learner is over: what was kept for it will not be scored."""
         keys = self._kept.forget(learner)
         discards = [Discard(rank, those) for rank, those in keys.items()]
-        return [*discards, *self._hand_over(keys)]
+        return [*discards, *hand_over(self._roster, keys)]
 
     @property
     def _something_waits(self) -> bool:
@@ -168,6 +182,13 @@ class Dispatcher:
     def _enqueue(self, waiting: Waiting, first: bool) -> None:
         tasks = self._turns if waiting.call.work.ranks == 1 else self._wide
         tasks.add(waiting, first)
+
+    def _repeat(self, waiting: Waiting) -> list[Instruction]:
+        seconds = self._retries.delay(waiting)
+        if seconds:
+            return [Delay(waiting.call.id, seconds)]
+        self._enqueue(waiting, first=True)
+        return []
 
     def _keep(self, array: RankArray, running: Running) -> list[Instruction]:
         """Remember where an array is, if anybody still wants it."""
@@ -191,11 +212,16 @@ class Dispatcher:
                 break
         if self._turns.waiting:
             instructions += self._queue({**dict.fromkeys(changed), **begun})
-        instructions += self._give_back(changed)
-        instructions += self._hand_over(changed)
+        instructions += give_back(self._roster, changed, self._is_useless)
+        instructions += hand_over(self._roster, changed)
         if self._something_waits:
-            instructions += self._recall(self._roster.not_recalled)
+            instructions += recall(self._roster, self._roster.not_recalled)
         return instructions
+
+    def _is_useless(self, loan: Loan) -> bool:
+        """Whether a borrowed rank is idle although there is something to do."""
+        not_for_it = self._backlogs.any_waits or self._retries.any_delayed
+        return self._something_waits or (not_for_it and not loan.used)
 
     def _by_preference(self, ready: Iterable[int]) -> list[int]:
         """The ranks that are ready in the order in which they are given something."""
@@ -264,25 +290,3 @@ class Dispatcher:
     def _takes_functions(self, rank: int) -> bool:
         loan = self._roster.borrowed.get(rank)
         return loan.functions if loan else self._functions and not self._wide.bars(rank)
-
-    def _give_back(self, ranks: Iterable[int]) -> list[Instruction]:
-        instructions: list[Instruction] = []
-        for rank in ranks:
-            if rank in self._roster.borrowed and self._roster.is_idle(rank):
-                loan = self._roster.give_back(rank)
-                useless = self._something_waits or (self._backlogs.any_waits and not loan.used)
-                unsuited = useless and not loan.recalled
-                instructions.append(GiveBack(rank, loan.owner, unsuited))
-        return instructions
-
-    def _hand_over(self, ranks: Iterable[int]) -> list[Instruction]:
-        leaving: dict[int, list[int]] = {}
-        for rank in ranks:
-            to = self._roster.depart(rank)
-            if to is not None:
-                leaving.setdefault(to, []).append(rank)
-        return [HandOver(tuple(those), to) for to, those in leaving.items()]
-
-    def _recall(self, ranks: Iterable[int]) -> list[Instruction]:
-        borrowers = ((rank, self._roster.recall(rank)) for rank in ranks)
-        return [Recall(rank, borrower) for rank, borrower in borrowers if borrower is not None]

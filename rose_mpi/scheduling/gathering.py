@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rose_mpi.policy import Order
 from rose_mpi.scheduling.roster import Roster
 from rose_mpi.scheduling.turns import Turns, Waiting
 from rose_mpi.tasks import TaskId
@@ -42,11 +43,11 @@ class WideTasks:
         Tasks of one rank that may begin before the next gathers.
     """
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, order: Order) -> None:
         self.waiting = 0
         self.owed = 0
         self._roster = roster
-        self._turns = Turns()
+        self._turns = Turns(order)
         self._gathering: _Gathering | None = None
         self._closed: set[int] = set()
 

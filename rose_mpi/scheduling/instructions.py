@@ -37,6 +37,14 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """Ask for the next attempt of a task after so many seconds."""
+
+    task: TaskId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """End an attempt that runs on ``rank``, or on several of which this is the lowest."""
 
@@ -93,4 +101,4 @@ class Discard:
     keys: tuple[str, ...]
 
 
-Instruction = Run | RunTogether | Report | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard
+Instruction = Run | RunTogether | Report | Delay | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard

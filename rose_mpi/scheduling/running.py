@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rose_mpi.scheduling.turns import Waiting
-from rose_mpi.tasks import TaskResult, TaskStatus
 
 
 @dataclass(slots=True)
@@ -22,8 +21,3 @@ class Running:
     task: Waiting
     expected: int = 0
     cancelled: bool = False
-
-    def is_repeated_after(self, result: TaskResult) -> bool:
-        """Whether another attempt follows one that ended so."""
-        failed = result.status in (TaskStatus.FAILED, TaskStatus.TIMEOUT)
-        return failed and not self.cancelled and self.task.attempt < self.task.call.work.retries

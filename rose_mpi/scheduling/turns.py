@@ -1,4 +1,4 @@
-"""Tasks that wait for ranks: each learner's in their order, the learners by turns."""
+"""Tasks that wait for ranks: each learner's in their order, the learners by turns unless told otherwise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rose_mpi.policy import Order
 from rose_mpi.tasks import Function, TaskCall, TaskId
 
 
@@ -30,7 +31,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Tasks that wait in one queue: a learner's executables, or its functions."""
+    """Tasks that wait in one queue: executables or functions of a learner, of all if it has no name."""
 
     learner: str
     functions: bool
@@ -39,19 +40,25 @@ class _Kind:
 class Turns:
     """Queues of waiting tasks.
 
+    Parameters
+    ----------
+    order:
+        Whether learners take turns.
+
     Attributes
     ----------
     waiting:
         How many tasks wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, order: Order) -> None:
         self.waiting = 0
+        self._fair = order is Order.FAIR
         self._queues: OrderedDict[_Kind, OrderedDict[TaskId, Waiting]] = OrderedDict()
 
     def add(self, waiting: Waiting, first: bool) -> None:
         """Let a task wait behind those of its learner, or before them."""
-        kind = _Kind(waiting.call.id.learner, waiting.is_function)
+        kind = self._kind(waiting.call.id, waiting.is_function)
         queue = self._queues.setdefault(kind, OrderedDict())
         queue[waiting.call.id] = waiting
         if first:
@@ -61,7 +68,7 @@ class Turns:
     def remove(self, task: TaskId) -> bool:
         """Forget a task; whether it was waiting here."""
         for functions in (False, True):
-            kind = _Kind(task.learner, functions)
+            kind = self._kind(task, functions)
             if task in self._queues.get(kind, ()):
                 del self._queues[kind][task]
                 self._forget_if_empty(kind)
@@ -90,6 +97,9 @@ class Turns:
         self._forget_if_empty(kind)
         self.waiting -= 1
         return waiting
+
+    def _kind(self, task: TaskId, functions: bool) -> _Kind:
+        return _Kind(task.learner if self._fair else "", functions)
 
     def _forget_if_empty(self, kind: _Kind) -> None:
         if not self._queues[kind]:

@@ -5,6 +5,7 @@ import pytest
 from rose_mpi.config.load import load_config
 from rose_mpi.errors import ConfigError, UsageError
 from rose_mpi.learners.spec import Criterion, Ensemble, LearnerKind, OnFailure, Uncertainty
+from rose_mpi.policy import Order, Policy
 from rose_mpi.schedules import merged
 from rose_mpi.tasks import Function, Task
 from tests.unit.config.conftest import ACTIVE, UQ
@@ -159,6 +160,19 @@ def test_settings_of_the_command_line_win(project, monkeypatch):
     assert first.steps["training"].work.timeout == 300
     assert merged(first.steps["training"].schedules, 0) == {"--depth": 4, "--lr": 0.01}
     assert (first.name, first.max_iterations, random.uncertainty.query_size) == ("first", 1, 5)
+
+
+def test_what_tasks_are_subject_to(project):
+    assert project.load(ACTIVE).plan.policy == Policy()
+    config = project.load(
+        ACTIVE,
+        "engine.order=arrival",
+        "engine.retry_delay=0",
+        "run.max_failures=9",
+        "run.max_failures_per_learner=3",
+    )
+    assert config.plan.policy == Policy(Order.ARRIVAL, 0.0, 9, 3)
+    assert "must be more than 0" in project.faults(ACTIVE, "engine.retry_delay=-1")[0][2]
 
 
 def test_engine_settings(project):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.instructions import (
+    Delay,
     Discard,
     Drop,
     GiveBack,
@@ -143,6 +144,11 @@ class Cluster:
                 case Drop(task):
                     self.dropped.append(task)
                     self.settle(leader, task, None)
+                case Delay(task, seconds):
+                    self.at(
+                        self.now + seconds,
+                        lambda task=task: self.obey(leader, self.dispatchers[leader].repeat(task)),
+                    )
                 case Kill(_, task, _):
                     self.end_now(task)
                 case Lend(rank, borrower):
