@@ -117,10 +117,9 @@ class UncertaintyBuilder:
         return None
 
     def _targets(self, layers: Layers, metric: Metric) -> str | None:
-        targets: str | None = layers.get("targets")
-        if not metric.needs_targets:
-            return None
-        if targets is None:
+        if not layers.states("targets"):
+            if not metric.needs_targets:
+                return None
             message = f"is missing: {metric.name!r} compares with true values, a .npy file"
             self.faults.add(layers.path("targets"), message)
             return None

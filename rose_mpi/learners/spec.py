@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from rose_mpi.schedules import Schedule
 from rose_mpi.tasks import Function, Task
 from rose_mpi.uq.batches import TOP
+from rose_mpi.uq.registry import CALIBRATION
 
 
 class LearnerKind(StrEnum):
@@ -104,7 +105,8 @@ class Uncertainty:
     operator:
         How the uncertainty compares with the threshold then; empty: as the metric's direction says.
     targets:
-        Path of a ``.npy`` with the candidates' true values.
+        Path of a ``.npy`` with the candidates' true values; with them each iteration's state tells how well
+        the ensemble is calibrated.
     changing_pool:
         Rows of the predictions are renumbered by the user's tasks, so nothing is remembered as queried.
     parameters:
@@ -129,8 +131,8 @@ class Uncertainty:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """Metric and batch, whose kernels will be needed."""
-        return (self.metric, self.batch)
+        """By name what kernels will be needed for."""
+        return (self.metric, self.batch, *((CALIBRATION,) if self.targets else ()))
 
 
 @dataclass(frozen=True, slots=True)

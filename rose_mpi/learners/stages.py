@@ -115,6 +115,8 @@ class Stages:
         else:
             self.scores = await self._executor.score(self._request(wanted, members))
         self.memory.remember_selection(self.scores)
+        for name, value in self.scores.calibration.items():
+            self._registry.register(name, value)
 
     async def _measured(self, wanted: Uncertainty) -> Scores:
         (result,) = await self.run("uncertainty")

@@ -170,7 +170,7 @@ class ScoreMember:
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
         try:
             self._kernels.wait(message.request.metric)
-            warm([message.request.batch])
+            warm(message.request.extras)
             opened = self._open(message)
             shapes = tuple((position, array.shape) for position, array in opened.predictions.items())
             ready = ScoreReady(message.number, shapes, "")

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.metrics import THOMPSON
 from rose_mpi.uq.agreement import agreed, precedence
 from rose_mpi.uq.batches import TOP
+from rose_mpi.uq.calibration import Calibration
 from rose_mpi.uq.choosing import Scored, choose
 from rose_mpi.uq.evaluate import CHUNK, check_members, evaluate
 from rose_mpi.uq.exchange import Block, Exchange
@@ -73,7 +74,8 @@ def score_ensemble(
     excluded:
         Candidates that must not be chosen; the same on all ranks.
     targets:
-        True classes or values ``[candidates]``, for the metrics that need them; the same on all ranks.
+        True classes or values ``[candidates]``, for the metrics that need them and for the calibration of
+        the result; the same on all ranks.
     parameters:
         Numbers that the metric and the batch take, such as ``best``; the same on all ranks.
     batch:
@@ -122,7 +124,7 @@ def score_ensemble(
     offers = comm.allgather(offer)
     plan = make_plan(offers, masked)
     share = agreed(comm, lambda: _prepare(plan, comm.rank, arrays, targets, features, seed, threads))
-    if plan.metric.name == RANDOM:
+    if plan.metric.name == RANDOM and not share.calibration:
         scores = agreed(comm, lambda: _drawn(plan, share))
     else:
         scores = _score_share(comm, plan, share, _exchange(comm, plan, offers, share.own))
@@ -143,6 +145,7 @@ class _Share:
     stop: int
     own: Mapping[int, NDArray[Any]]
     targets: NDArray[Any] | None
+    calibration: Calibration | None
     features: NDArray[Any]
     scorer: UQScorer
     seed: int
@@ -161,11 +164,14 @@ def _prepare(
     rows = [array.reshape(plan.shape[0], plan.width) for array in arrays]
     own = dict(sorted(zip(plan.positions[rank], rows, strict=True), key=itemgetter(0)))
     true_values = None
-    if plan.metric.needs_targets and targets is not None:
-        true_values = check_targets(targets, plan.task_type, plan.shape)
+    calibration = None
     start, stop = plan.partition.share(rank)
+    if targets is not None:
+        true_values = check_targets(targets, plan.task_type, plan.shape)
+        calibration = Calibration(plan.task_type, true_values[start:stop], start, threads)
     own_features = np.asarray(features)[start:stop] if plan.batch.needs_features else np.empty((0, 0))
-    return _Share(start, stop, own, true_values, own_features, UQScorer(plan.task_type), seed, threads)
+    scorer = UQScorer(plan.task_type)
+    return _Share(start, stop, own, true_values, calibration, own_features, scorer, seed, threads)
 
 
 def _drawn(plan: Plan, share: _Share) -> NDArray[np.float64]:
@@ -209,7 +215,7 @@ def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share, exchange: Excha
     """
     scores = np.empty(share.stop - share.start)
     failures: list[Exception] = []
-    for block in exchange.blocks():
+    for block in exchange.blocks(at_once=plan.metric.whole_pool):
         try:
             if failures:
                 check_members(block.predictions, plan.task_type, block.first)
@@ -233,10 +239,13 @@ def _score_block(
     plan: Plan, share: _Share, block: Block, scores: NDArray[np.float64], exchange: Exchange
 ) -> None:
     """Score a block; a user's metric sees the same chunks always."""
-    if plan.metric.function is not None or plan.metric.name == THOMPSON:
+    if plan.metric.function is not None or plan.metric.name in (THOMPSON, RANDOM):
         check_members(block.predictions, plan.task_type, block.first)
+    if share.calibration:
+        share.calibration.look(block.predictions, block.first)
     candidates = len(block.predictions[0])
-    step = CHUNK if plan.metric.function is not None else max(candidates, 1)
+    in_shards = plan.metric.function is not None and not plan.metric.whole_pool
+    step = CHUNK if in_shards else max(candidates, 1)
     for first in range(0, candidates, step):
         part = slice(first, min(first + step, candidates))
         pool = slice(block.first + part.start, block.first + part.stop)
@@ -272,6 +281,7 @@ def _select(
         uncertainty=float(chosen.scores.mean()) if plan.k else float("nan"),
         pool_uncertainty=float(np.concatenate(sums).sum()) / left if left else float("nan"),
         candidates=candidates,
+        calibration=share.calibration.report(comm, part.kept) if share.calibration else {},
     )
 
 

@@ -47,9 +47,15 @@ def working_dtype(dtypes: Iterable[np.dtype[Any]]) -> np.dtype[Any]:
 
 def find_kernel(name: str, task_type: str) -> Callable[..., bool | None]:
     """The compiled formula of a built-in metric other than ``random`` and ``thompson``."""
-    from rose_mpi.uq.kernels import acquisition, classification, regression  # noqa: PLC0415  (numba)
+    from rose_mpi.uq.kernels import (  # noqa: PLC0415  (numba)
+        acquisition,
+        calibration,
+        classification,
+        regression,
+    )
 
-    modules = (classification,) if task_type == CLASSIFICATION else (regression, acquisition)
+    formulas = (classification,) if task_type == CLASSIFICATION else (regression, acquisition)
+    modules = (*formulas, calibration)
     kernel: Callable[..., bool | None] = next(
         vars(module)[name] for module in modules if name in vars(module)
     )

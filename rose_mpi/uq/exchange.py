@@ -72,8 +72,22 @@ class Exchange:
         rows = (len(self._own) * out, back) if self._needed else (0, 0)
         self._outgoing, self._incoming = (np.empty((_IN_FLIGHT, n * plan.width), plan.dtype) for n in rows)
 
-    def blocks(self) -> Iterator[Block]:
-        """All blocks, also empty ones while other ranks have some left; each is valid until the next."""
+    def blocks(self, *, at_once: bool = False) -> Iterator[Block]:
+        """All blocks, also empty ones while other ranks have some left; each is valid until the next.
+
+        With ``at_once`` they come as one, in memory of its own.
+        """
+        return iter([self._all()]) if at_once else self._one_by_one()
+
+    def _all(self) -> Block:
+        start, stop = self._plan.partition.share(self._comm.rank)
+        pool = np.empty((len(self.positions), stop - start, *self._plan.shape[1:]), self._plan.dtype)
+        for block in self._one_by_one():
+            for rows, part in zip(pool, block.predictions, strict=True):
+                rows[block.first - start : block.first - start + len(part)] = part
+        return Block(start, tuple(pool))
+
+    def _one_by_one(self) -> Iterator[Block]:
         rounds = self._plan.partition.rounds
         following = self._begin(0) if rounds else None
         for step in range(rounds):

@@ -19,14 +19,19 @@ class Partition:
         How many share it.
     block:
         Candidates that one rank scores in one round, a multiple of ``CHUNK``.
+    whole:
+        Whether rank 0 scores the whole pool.
     """
 
     candidates: int
     ranks: int
     block: int
+    whole: bool = False
 
     def share(self, rank: int) -> tuple[int, int]:
         """First candidate of a rank, and the one after its last."""
+        if self.whole:
+            return (self.candidates if rank else 0), self.candidates
         chunks = -(-self.candidates // CHUNK)
         first, after = (chunks * r // self.ranks * CHUNK for r in (rank, rank + 1))
         return min(first, self.candidates), min(after, self.candidates)

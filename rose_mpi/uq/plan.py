@@ -170,7 +170,8 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
     except UsageError as error:
         raise ScoreError(str(error)) from None
     dtype = working_dtype(dtype for _, _, dtype in members)
-    partition = Partition(shape[0], len(offers), _block(question.block, metric, positions, shape, dtype))
+    block = _block(question.block, metric, positions, shape, dtype)
+    partition = Partition(shape[0], len(offers), block, metric.whole_pool)
     return Plan(metric, task_type, shape, dtype, positions, k, batch, partition)
 
 

@@ -36,6 +36,9 @@ TASK_TYPES: Final = (CLASSIFICATION, REGRESSION)
 
 RANDOM: Final = "random"
 
+CALIBRATION: Final = "calibration"
+"""Stands among metrics for the report on calibration where kernels are made ready."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -53,6 +56,8 @@ class Metric:
         Whether it compares predictions with the candidates' true values.
     function:
         The user's own ``function(scorer, predictions[, targets])``; ``None``: built in.
+    whole_pool:
+        Whether the function must see all candidates at once.
     parameters:
         Numbers that its formula takes, by name and in their order; NaN: the user must give it.
     """
@@ -62,6 +67,7 @@ class Metric:
     minimise: bool = False
     needs_targets: bool = False
     function: Callable[..., Any] | None = None
+    whole_pool: bool = False
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -104,14 +110,17 @@ def register_uq(
     task_types: tuple[str, ...] = TASK_TYPES,
     minimise: bool = False,
     needs_targets: bool = False,
+    whole_pool: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Make the decorated function a metric that configurations and scorers know by ``name``.
 
     The function is called as ``function(scorer, predictions)``, or with ``targets`` as a third argument
     if it needs them, and returns one score per candidate. ``scorer`` is a
     :class:`~rose_mpi.uq.scorer.UQScorer`; ``predictions`` are ``[members, candidates, classes]`` or
-    ``[members, candidates]``. Under MPI each rank calls it on pieces of the pool, so that a
-    candidate's score must follow from that candidate's predictions alone.
+    ``[members, candidates]``. Under MPI each rank calls it on shards of the pool, of 256 candidates at
+    most, so that a candidate's score must follow from that candidate's predictions alone. A metric that
+    compares candidates says ``whole_pool=True``: one rank of the group then gets all predictions and calls it
+    once, so that they must fit into that rank's memory.
 
     Raises
     ------
@@ -125,7 +134,7 @@ def register_uq(
         raise UsageError(f"task_types of metric {name!r} must be among {', '.join(TASK_TYPES)}")
 
     def register(function: _Function) -> _Function:
-        UQ_REGISTRY[name] = Metric(name, tuple(task_types), minimise, needs_targets, function)
+        UQ_REGISTRY[name] = Metric(name, tuple(task_types), minimise, needs_targets, function, whole_pool)
         return function
 
     return register

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rose_mpi.tasks import FileArray, RankArray
 from rose_mpi.uq.batches import TOP
+from rose_mpi.uq.registry import CALIBRATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class ScoreRequest:
     batch: str = TOP
     features: FileArray | None = None
 
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """By name what kernels are needed for beside the metric."""
+        return (self.batch, *((CALIBRATION,) if self.targets else ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -81,6 +87,9 @@ class Scores:
         Mean score of all candidates that are not excluded; NaN where there is none.
     candidates:
         Size of the pool, excluded ones included.
+    calibration:
+        How well the ensemble agrees with the true values of the candidates that are not excluded; empty where
+        these are not known.
     file:
         Path of the ``.npz`` that tells the tasks of the selection; empty where none was written.
     """
@@ -91,3 +100,4 @@ class Scores:
     pool_uncertainty: float
     candidates: int
     file: str = ""
+    calibration: Mapping[str, float] = field(default_factory=dict)

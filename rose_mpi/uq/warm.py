@@ -13,11 +13,12 @@ import numpy as np
 from rose_mpi.uq.agreement import Alone
 from rose_mpi.uq.bald import batch_bald
 from rose_mpi.uq.batches import BATCH_BALD, BATCHES, DIVERSE, K_CENTER, POWER
+from rose_mpi.uq.calibration import Calibration
 from rose_mpi.uq.centers import k_center
 from rose_mpi.uq.diverse import diverse_top_k
 from rose_mpi.uq.evaluate import evaluate
 from rose_mpi.uq.power import power_sample
-from rose_mpi.uq.registry import CLASSIFICATION, METRICS, Metric
+from rose_mpi.uq.registry import CALIBRATION, CLASSIFICATION, METRICS, REGRESSION, Metric
 from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.validation import check_prediction
 
@@ -36,6 +37,9 @@ def warm(metrics: Iterable[str]) -> None:
         elif name in BATCHES:
             with _first_on_this_node(name):
                 _choose_once(name)
+        elif name == CALIBRATION:
+            with _first_on_this_node(name):
+                _calibrate_once()
 
 
 def _call_once(metric: Metric) -> None:
@@ -60,6 +64,14 @@ def _choose_once(batch: str) -> None:
             k_center(Alone(), np.eye(2, dtype=dtype), 1)
         elif batch == DIVERSE:
             diverse_top_k(Alone(), np.ones(2), np.eye(2, dtype=dtype), 2)
+
+
+@cache
+def _calibrate_once() -> None:
+    """Compare a single candidate's predictions with its true value."""
+    for dtype in (np.float32, np.float64):
+        Calibration(CLASSIFICATION, np.zeros(1, np.int64)).look(np.ones((1, 1, 1), dtype), 0)
+        Calibration(REGRESSION, np.zeros(1)).look(np.ones((1, 1), dtype), 0)
 
 
 @contextmanager

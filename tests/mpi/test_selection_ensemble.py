@@ -7,7 +7,16 @@ import pytest
 from mpi4py import MPI
 
 from rose_mpi.errors import ScoreError
-from rose_mpi.uq import UQScorer, batch_bald, diverse_top_k, k_center, power_sample, score_ensemble
+from rose_mpi.uq import (
+    UQ_REGISTRY,
+    UQScorer,
+    batch_bald,
+    diverse_top_k,
+    k_center,
+    power_sample,
+    register_uq,
+    score_ensemble,
+)
 from rose_mpi.uq.thompson import drawn_members
 
 pytestmark = [pytest.mark.mpi, pytest.mark.timeout(60)]
@@ -121,3 +130,71 @@ def test_mistakes_are_told_on_all_ranks(metric, options, message):
 def test_nothing_is_left(metric):
     found = scored(COMM, metric, excluded=range(CANDIDATES))
     assert (len(found.indices), len(found.scores)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "predictions", "names"),
+    [
+        ("margin", PROBABILITIES, {"calibration_error"}),
+        ("negative_log_likelihood", VALUES, {"coverage_50", "coverage_90", "mean_crps"}),
+        ("random", VALUES, {"coverage_50", "coverage_90", "mean_crps"}),
+    ],
+)
+def test_calibration_is_that_of_one_rank(metric, predictions, names):
+    targets = np.random.default_rng(1).integers(CLASSES, size=CANDIDATES)
+
+    def calibration(comm):
+        own = [rows for member, rows in enumerate(predictions) if member % comm.size == comm.rank]
+        positions = [member for member in range(MEMBERS) if member % comm.size == comm.rank]
+        scores = score_ensemble(
+            comm, own, metric, 3, positions=positions, targets=targets, excluded=EXCLUDED, block=256
+        )
+        return scores.calibration
+
+    found = calibration(COMM)
+    assert found.keys() == names
+    assert found == calibration(ALONE)
+    assert all(0 < value < 2 for value in found.values())
+
+
+@pytest.fixture
+def ranks_that_called():
+    """A metric that compares candidates: how far each is from the mean of all."""
+    called = []
+
+    @register_uq("unusual", task_types=("regression",), whole_pool=True)
+    def unusual(scorer, predictions):
+        if predictions.shape[1]:
+            called.append(predictions.shape)
+        means = predictions.mean(axis=0)
+        return abs(means - means.mean())
+
+    yield called
+    del UQ_REGISTRY["unusual"]
+
+
+def test_a_metric_of_the_whole_pool_is_called_once(ranks_that_called):
+    means = VALUES.mean(axis=0)
+    expected = abs(means - means.mean())
+    mine = [member for member in range(MEMBERS) if member % COMM.size == COMM.rank]
+    found = score_ensemble(
+        COMM, [VALUES[m] for m in mine], "unusual", 9, positions=mine, excluded=EXCLUDED, block=256
+    )
+    left = np.setdiff1d(np.arange(CANDIDATES), EXCLUDED)
+    assert found.indices.tolist() == left[np.argsort(-expected[left], kind="stable")[:9]].tolist()
+    assert np.array_equal(found.scores, expected[found.indices])
+    np.testing.assert_allclose(found.pool_uncertainty, expected[left].mean(), rtol=1e-6)
+    calls = COMM.allgather(ranks_that_called)
+    assert calls == [[VALUES.shape], *[[]] * (COMM.size - 1)]
+
+
+def test_a_metric_of_the_whole_pool_that_fails_fails_on_all_ranks():
+    @register_uq("broken", task_types=("regression",), whole_pool=True)
+    def broken(scorer, predictions):
+        raise ZeroDivisionError("by zero")
+
+    try:
+        with pytest.raises(ScoreError, match="rank 0: ZeroDivisionError: by zero"):
+            score_ensemble(COMM, [VALUES[0]], "broken", 3)
+    finally:
+        del UQ_REGISTRY["broken"]

@@ -66,3 +66,11 @@ def test_mistakes_are_told_with_their_places(project, text, place, message):
     faults = project.faults(text)
     assert any(message in told for _, _, told in faults), faults
     assert place in {where for _, where, _ in faults}, faults
+
+
+def test_true_values_are_for_every_metric(project):
+    (project.folder / "y.npy").write_bytes(b"")
+    config = project.load(UQ.replace("query_size = 20\n", 'query_size = 20\ntargets = "y.npy"\n'))
+    path = str(project.folder / "y.npy")
+    assert [learner.uncertainty.targets for learner in config.learners] == [path, path]
+    assert "calibration" in config.plan.metrics

@@ -123,7 +123,7 @@ def test_targets(project):
     overrides = ("uncertainty.metric=negative_log_likelihood", "uncertainty.targets=truth.npy")
     nll, random = project.load(UQ, *overrides).learners
     assert nll.uncertainty.targets == str(project.folder / "truth.npy")
-    assert random.uncertainty.targets is None
+    assert random.uncertainty.targets == nll.uncertainty.targets
 
 
 def test_a_custom_metric_with_an_operator(project):

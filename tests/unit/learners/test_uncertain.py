@@ -1,6 +1,7 @@
 import asyncio
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -259,3 +260,13 @@ def test_batch_and_features_are_asked_for():
 def test_choices_that_do_not_fit_are_told(metric, options, message):
     with pytest.raises(UsageError, match=message):
         sequential(metric, **options).teach(MODELS, max_iter=1)
+
+
+def test_the_calibration_becomes_state():
+    class Calibrated(FakeExecutor):
+        async def score(self, request):
+            return replace(await super().score(request), calibration={"coverage_90": 0.8 - request.iteration})
+
+    learner = sequential("random", task_type="regression", executor=Calibrated({"criterion": accuracy}))
+    states = list(learner.start(MODELS, max_iter=2))
+    assert [state.coverage_90 for state in states] == [0.8, pytest.approx(-0.2)]

@@ -11,6 +11,7 @@ from rose_mpi.errors import UsageError
 from rose_mpi.uq.evaluate import CHUNK, evaluate
 from rose_mpi.uq.registry import METRICS, metric_with
 from rose_mpi.uq.scorer import UQScorer
+from rose_mpi.uq.validation import PredictionError
 
 SIGN = {False: -1.0, True: 1.0}
 IMPROVING = ["expected_improvement", "probability_of_improvement"]
@@ -132,3 +133,15 @@ def test_the_scorer_selects_by_expected_improvement():
 def test_acquisition_is_no_uncertainty():
     names = UQScorer("regression").compute_uncertainty(ensemble(3, 4)).keys()
     assert names == {"predictive_variance", "predictive_std", "predictive_interval_width", "random"}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", [*IMPROVING, "upper_confidence_bound", "thompson"])
+def test_predictions_that_are_not_finite_are_told(name, value):
+    predictions = ensemble(5, 20)
+    predictions[3, 11] = value
+    with pytest.raises(PredictionError, match=f"prediction 3, candidate 11: the value is {value}"):
+        UQScorer("regression").score(name, predictions, parameters=given(name, best=0.0))
+    if name != "thompson":
+        with pytest.raises(PredictionError):
+            evaluate(metric_with(name, given(name, best=0.0)), UQScorer("regression"), predictions)
