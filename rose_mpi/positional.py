@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, TypeVar
+from pickle import PickleBuffer
+from typing import Any, Final, TypeVar
 
 C = TypeVar("C", bound=type)
+LARGE: Final = 1 << 16
+"""Bytes from which data is pickled out of band."""
 
 
 def positional(cls: C) -> C:
@@ -19,3 +22,8 @@ def positional(cls: C) -> C:
 
     cls.__reduce__ = reduce  # type: ignore[assignment,method-assign]
     return cls
+
+
+def out_of_band(data: bytes) -> bytes | PickleBuffer:
+    """Data as :mod:`pickle` may leave it where it is, if it is large (PEP 574)."""
+    return PickleBuffer(data) if len(data) >= LARGE else data

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from rose_mpi.positional import positional
+from rose_mpi.positional import out_of_band, positional
 
 
 class TaskStatus(StrEnum):
@@ -67,10 +67,9 @@ class Task:
     cwd: str | None = None
 
 
-@positional
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Python function to run inside a worker rank.
+    """A Python function, which a rank calls.
 
     Parameters
     ----------
@@ -87,6 +86,10 @@ class Function:
     ranks:
         Ranks that call it at the same time; with several it is passed a communicator of them, ``comm``, and
         its value is what the lowest of them returns.
+    isolated:
+        Call it in a process of its own, which may crash; on one rank only.
+    timeout:
+        Seconds after which that process is ended; ``None``: never.
     """
 
     reference: str
@@ -94,6 +97,18 @@ class Function:
     retries: int = 0
     pickled: bytes = b""
     ranks: int = 1
+    isolated: bool = False
+    timeout: float | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        pickled = out_of_band(self.pickled)
+        fields = self.reference, self.kwargs, self.retries, pickled, self.ranks, self.isolated, self.timeout
+        return Function, fields
+
+
+def runs_in_rank(work: Task | Function) -> bool:
+    """Whether a rank itself runs it, and not a process that it starts."""
+    return isinstance(work, Function) and not work.isolated
 
 
 @positional
@@ -149,12 +164,14 @@ class RankArray:
     key: str
 
 
-@positional
 @dataclass(frozen=True, slots=True)
 class Pickled:
     """A Python value that JSON cannot say, on its way from a rank of this job to the program that waits."""
 
     data: bytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pickled, (out_of_band(self.data),)
 
 
 @positional

@@ -13,7 +13,12 @@ from rose_mpi.mpi.messages import Message
 COORDINATOR = 0
 """The rank that coordinates."""
 
-_TAG = 1
+_ALONE = 1
+_WITH_BUFFERS = 2
+_BUFFER = 3
+"""Tags: messages, messages whose large data follows, and such data."""
+
+Buffer = bytes | memoryview
 
 
 class Channel:
@@ -31,7 +36,8 @@ class Channel:
     Notes
     -----
     All messages to one rank between two calls of :meth:`flush` travel as one, and those to the own rank
-    do not travel at all. Messages between two ranks arrive in the order in which they were sent.
+    do not travel at all. Messages between two ranks arrive in the order in which they were sent. Large data
+    in messages is neither copied on its way out nor on its way in: it follows behind them.
     """
 
     def __init__(self, comm: MPI.Intracomm) -> None:
@@ -39,7 +45,7 @@ class Channel:
         self.rank = comm.rank
         self._outbox: dict[int, list[Message]] = {}
         self._own: deque[Message] = deque()
-        self._travelling: list[tuple[MPI.Request, bytes]] = []
+        self._travelling: list[tuple[MPI.Request, Buffer]] = []
         self._leaving: MPI.Request | None = None
         self.ring: Callable[[int], None] = lambda rank: None
 
@@ -53,8 +59,16 @@ class Channel:
     def flush(self) -> None:
         """Send what is in the outbox, and let go of what has arrived."""
         for rank, messages in self._outbox.items():
-            data = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
-            self._travelling.append((self._comm.Issend([data, MPI.BYTE], rank, _TAG), data))
+            buffers: list[pickle.PickleBuffer] = []
+            data = pickle.dumps(messages, protocol=5, buffer_callback=buffers.append)
+            if buffers:
+                large = [buffer.raw() for buffer in buffers]
+                data = pickle.dumps((data, [buffer.nbytes for buffer in large]))
+                self._start(rank, _WITH_BUFFERS, data)
+                for buffer in large:
+                    self._start(rank, _BUFFER, buffer)
+            else:
+                self._start(rank, _ALONE, data)
             self.ring(rank)
         self._outbox.clear()
         if self._travelling:
@@ -81,8 +95,21 @@ class Channel:
         while self._own:
             yield self.rank, self._own.popleft()
         status = MPI.Status()
-        while (arrived := self._comm.Improbe(MPI.ANY_SOURCE, _TAG, status)) is not None:
+        while (arrived := self._comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status)) is not None:
             data = bytearray(status.Get_count(MPI.BYTE))
             arrived.Recv([data, MPI.BYTE])
-            for message in pickle.loads(data):
-                yield status.Get_source(), message
+            rank, buffers = status.Get_source(), []
+            if status.Get_tag() == _WITH_BUFFERS:
+                data, sizes = pickle.loads(data)
+                buffers = [self._receive_buffer(rank, size) for size in sizes]
+            for message in pickle.loads(data, buffers=buffers):
+                yield rank, message
+
+    def _start(self, rank: int, tag: int, data: Buffer) -> None:
+        self._travelling.append((self._comm.Issend([data, MPI.BYTE], rank, tag), data))
+
+    def _receive_buffer(self, rank: int, size: int) -> bytearray:
+        """What follows a message; it is under way already."""
+        buffer = bytearray(size)
+        self._comm.Recv([buffer, MPI.BYTE], rank, _BUFFER)
+        return buffer

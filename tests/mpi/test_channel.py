@@ -1,0 +1,67 @@
+"""Messages with large data between all pairs of ranks."""
+
+import pickle
+import time
+
+import pytest
+from mpi4py import MPI
+
+from rose_mpi.mpi.channel import Channel
+from rose_mpi.mpi.messages import RunStage, TaskDropped
+from rose_mpi.positional import LARGE
+from rose_mpi.tasks import Function, Pickled, TaskCall, TaskId
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def channel():
+    comm = MPI.COMM_WORLD.Dup()
+    yield Channel(comm)
+    comm.Free()
+
+
+def exchanged(channel, send):
+    """What arrives from each rank when all have sent, until all have left."""
+    comm = MPI.COMM_WORLD
+    others = [rank for rank in range(comm.size) if rank != comm.rank]
+    for rank in others:
+        send(rank)
+    arrived = {rank: [] for rank in others}
+    deadline = time.monotonic() + SECONDS
+    while not channel.left():
+        assert time.monotonic() < deadline
+        channel.flush()
+        for rank, message in channel.receive():
+            arrived[rank].append(message)
+    return arrived
+
+
+def stage(sender, size, number):
+    work = Function("f", pickled=bytes([sender, number]) * (size // 2))
+    return RunStage((TaskCall(TaskId("a", 0, "s", number), work, seed=0),))
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("size", [LARGE - 2, LARGE, 30_000_000])
+def test_large_data_arrives_whole_and_in_order(channel, size):
+    def send(rank):
+        for number in range(3):
+            channel.send(rank, TaskDropped(TaskId("a", 0, "before", number)))
+            channel.send(rank, stage(channel.rank, size, number))
+            channel.flush()
+
+    for sender, messages in exchanged(channel, send).items():
+        assert [type(message) for message in messages] == [TaskDropped, RunStage] * 3
+        for number, message in enumerate(messages[1::2]):
+            assert message.calls[0].id.index == number
+            assert bytes(message.calls[0].work.pickled) == stage(sender, size, number).calls[0].work.pickled
+
+
+def test_large_data_is_not_copied_into_messages():
+    work = Function("f", pickled=bytes(10 * LARGE))
+    buffers = []
+    data = pickle.dumps([work, Pickled(bytes(LARGE))], protocol=5, buffer_callback=buffers.append)
+    assert len(data) < 200
+    assert [buffer.raw().nbytes for buffer in buffers] == [10 * LARGE, LARGE]
+    assert bytes(pickle.loads(data, buffers=buffers)[0].pickled) == work.pickled
