@@ -17,7 +17,8 @@ from select import select
 from floors import PROGRAM, c_seconds, python_seconds
 from jobs import show
 
-from rose_mpi.execution.helper_client import Helper, Spawn
+from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.spawned import Spawn
 
 TASKS = 600
 ENVIRONMENT = {f"ROSE_VARIABLE_{number}": "value" for number in range(16)}

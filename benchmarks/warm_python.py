@@ -21,7 +21,8 @@ from pathlib import Path
 
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.environment import usual_environment
-from rose_mpi.execution.helper_client import Helper, Spawn, WarmStart
+from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.spawned import Spawn, WarmStart
 from rose_mpi.layout import Layout
 
 SCRIPTS = {

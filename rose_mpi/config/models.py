@@ -55,6 +55,7 @@ class TaskTable(Table):
     gpus_per_rank: NoGpu | None = None
     environment: Environment | None = None
     shell: bool | None = None
+    isolated: bool | None = None
     cwd: Text | None = None
     on_failure: Literal["stop_learner", "skip", "abort"] | None = None
     kwargs: Arguments | None = None

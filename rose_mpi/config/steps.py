@@ -17,7 +17,6 @@ from rose_mpi.tasks import Function, Task
 WORK: Final = ("command", "function")
 _TASK_KEYS: Final = tuple(CountedTaskTable.model_fields)
 _COMMAND_ONLY: Final = (
-    "timeout",
     "cores_per_rank",
     "gpus_per_rank",
     "environment",
@@ -87,15 +86,36 @@ class StepBuilder:
         reference: str = layers.get("function")
         for message in scripts.function_faults(reference, self.root):
             self.faults.add(layers.path("function"), message)
+        ranks, isolated = self._ranks(layers), layers.get("isolated", False)
+        self._check_effect(
+            layers, "function", _COMMAND_ONLY, "has no effect on a function, only on a command"
+        )
+        if not isolated:
+            message = "has no effect on a function, only on a command, or with isolated = true"
+            self._check_effect(layers, "function", ("timeout",), message)
+        elif ranks > 1:
+            message = f"is for functions on one rank, and this one has ranks = {ranks}"
+            self.faults.add(layers.path("isolated"), message, layers.path("ranks"))
+        return Function(
+            reference,
+            retries=layers.get("retries", 0),
+            ranks=ranks,
+            isolated=isolated,
+            timeout=layers.get("timeout") if isolated else None,
+        )
+
+    def _check_effect(self, layers: Layers, work: str, keys: tuple[str, ...], message: str) -> None:
+        """Keys that mean nothing for this kind of work, but for those of the defaults of another kind."""
         for layer in (layers.own, layers.default):
-            for key in filter(layer.states, _COMMAND_ONLY):
-                if not (layer is layers.default and layers.own.states("function")):
-                    self.faults.add((*layer.path, key), "has no effect on a function, only on a command")
-        return Function(reference, retries=layers.get("retries", 0), ranks=self._ranks(layers))
+            for key in filter(layer.states, keys):
+                if not (layer is layers.default and layers.own.states(work)):
+                    self.faults.add((*layer.path, key), message)
 
     def _command(self, layers: Layers) -> Task:
         environment = {**(layers.default.get("environment") or {}), **(layers.own.get("environment") or {})}
         cwd: str | None = layers.get("cwd")
+        message = "has no effect on a command, which is a process of its own anyway"
+        self._check_effect(layers, "command", ("isolated",), message)
         self._check_command(layers, environment)
         if cwd is not None:
             for message in scripts.folder_faults(cwd, self.root):

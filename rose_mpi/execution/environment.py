@@ -58,7 +58,7 @@ def usual_environment(context: RunContext) -> dict[str, str]:
 def task_environment(call: TaskCall, attempt: int, context: RunContext) -> dict[str, str]:
     """What a task's environment holds beyond the rank's own."""
     task = call.work
-    assert isinstance(task, Task)
+    cores, own = (task.cores_per_rank, task.environment) if isinstance(task, Task) else (None, {})
     identity = call.id
     variables = {
         "ROSE_RUN": context.run,
@@ -71,11 +71,11 @@ def task_environment(call: TaskCall, attempt: int, context: RunContext) -> dict[
         "ROSE_ATTEMPT": str(attempt),
         "ROSE_SEED": str(call.seed),
         "ROSE_RESULT": context.layout.task(identity, attempt).result,
-        **dict.fromkeys(_THREADS, str(task.cores_per_rank or 1)),
+        **dict.fromkeys(_THREADS, str(cores or 1)),
     }
     if call.selection is not None:
         variables["ROSE_SELECTED"] = call.selection
-    for given in (context.environment, task.environment):
+    for given in (context.environment, own):
         variables.update((str(name), str(value)) for name, value in given.items())
     return variables
 

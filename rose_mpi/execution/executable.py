@@ -9,8 +9,9 @@ from rose_mpi.execution.command import argv
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.environment import task_environment, usual_environment
 from rose_mpi.execution.folders import prepare_result, workdir
-from rose_mpi.execution.helper_client import Spawn, WarmStart
+from rose_mpi.execution.isolated.call import CHILD
 from rose_mpi.execution.launcher import Place, launched
+from rose_mpi.execution.spawned import Spawn, WarmStart
 from rose_mpi.tasks import Task, TaskCall
 
 
@@ -18,7 +19,7 @@ def warm_start_of(context: RunContext) -> WarmStart | None:
     """The Python that is kept ready for scripts, if the run wants one; rank 0 speaks for all."""
     if context.preload is None:
         return None
-    return WarmStart(context.preload, usual_environment(context), speaks_for_all=context.rank == 0)
+    return WarmStart((*context.preload, CHILD), usual_environment(context), speaks_for_all=context.rank == 0)
 
 
 def spawn_of(call: TaskCall, attempt: int, context: RunContext, places: Sequence[Place] = ()) -> Spawn:

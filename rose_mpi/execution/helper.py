@@ -5,8 +5,8 @@ is the parent of whatever its tasks leave behind. When its rank closes the chann
 dies, it kills every process below it and leaves.
 
 Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout)``,
-``("kill", token)`` and, once and first, ``("preload", modules, environment)``; what it sends:
-``("exited", …)`` with the fields of :class:`rose_mpi.execution.helper_client.Exited`, ``("told", warning,
+``("kill", token)`` and, once, ``("preload", modules, environment)``; what it sends:
+``("exited", …)`` with the fields of :class:`rose_mpi.execution.spawned.Exited`, ``("told", warning,
 whether every rank gives it)`` and ``("crashed", traceback)``.
 """
 

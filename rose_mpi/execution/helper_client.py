@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import rose_mpi
@@ -19,103 +18,12 @@ from rose_mpi.execution import processes
 from rose_mpi.execution.environment import scrubbed
 from rose_mpi.execution.frames import Unpacker, pack
 from rose_mpi.execution.helper import GRACE
+from rose_mpi.execution.spawned import Exited, Spawn, WarmStart
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 10.0
 _PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.helper import main; main()"
-
-
-@dataclass(frozen=True, slots=True)
-class Spawn:
-    """A process to start.
-
-    Attributes
-    ----------
-    token:
-        Names it in all that follows; unique among those that run.
-    argv:
-        Program (a path) and arguments.
-    environment:
-        Variables beyond those of the rank.
-    cwd:
-        Working folder; made if it does not exist.
-    stdout, stderr:
-        Log files, which are made (with their folder) when there is output.
-    timeout:
-        Seconds after which its whole tree is ended.
-    """
-
-    token: str
-    argv: tuple[str, ...]
-    environment: dict[str, str]
-    cwd: str
-    stdout: str
-    stderr: str
-    timeout: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """How a process ended; times are seconds since 1970-01-01.
-
-    Attributes
-    ----------
-    exit_code:
-        ``None`` if a signal ended it or it was never started.
-    signal:
-        Name of the signal that ended it; empty if none did.
-    timed_out, killed:
-        Whether it was ended for its timeout, or by :meth:`Helper.kill`.
-    error:
-        Why it could not be started (or ended); empty otherwise.
-    last_line:
-        Last line of its standard output that is not blank.
-    stderr_tail:
-        Last lines of its standard error.
-    cpu_seconds, max_rss:
-        Of the process and of those children it waited for; bytes. A process smaller than the helper
-        (about 12 MB) is told with the helper's size: Linux counts from before the exec.
-    line_too_long:
-        Whether ``last_line`` is empty because it is longer than 1 MiB.
-    out_of_memory:
-        Folder of the control group in which the kernel killed processes for want of memory while it ran;
-        empty if it ended well, or nothing of the kind was seen.
-    """
-
-    token: str
-    started: float
-    finished: float
-    exit_code: int | None
-    signal: str
-    timed_out: bool
-    killed: bool
-    error: str
-    last_line: str
-    stderr_tail: str
-    cpu_seconds: float
-    max_rss: int
-    line_too_long: bool = False
-    out_of_memory: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WarmStart:
-    """A preloaded Python for tasks.
-
-    Attributes
-    ----------
-    modules:
-        What it imports.
-    environment:
-        Variables beyond those of the rank that tasks usually have.
-    speaks_for_all:
-        Whether this rank tells what is the same on every rank.
-    """
-
-    modules: tuple[str, ...]
-    environment: dict[str, str]
-    speaks_for_all: bool
 
 
 class Helper:
@@ -142,7 +50,7 @@ class Helper:
         self._run = run
         self._running: set[str] = set()
         self._crash = ""
-        self._speaks_for_all = warm is not None and warm.speaks_for_all
+        self._speaks_for_all = False
         cores = ",".join(str(core) for core in sorted(cpus))
         try:
             self._process = subprocess.Popen(
@@ -161,7 +69,7 @@ class Helper:
         finally:
             theirs.close()
         if warm:
-            self._send(("preload", warm.modules, warm.environment))
+            self.preload(warm)
 
     @property
     def pid(self) -> int:
@@ -171,6 +79,17 @@ class Helper:
     def fileno(self) -> int:
         """Descriptor that becomes readable when :meth:`poll` has something to tell."""
         return self._socket.fileno()
+
+    def preload(self, warm: WarmStart) -> None:
+        """Keep a Python ready from now on; once.
+
+        Raises
+        ------
+        HelperError
+            If the helper is gone.
+        """
+        self._speaks_for_all = warm.speaks_for_all
+        self._send(("preload", warm.modules, warm.environment))
 
     def start(self, spawn: Spawn) -> None:
         """Start a process; an :class:`Exited` follows in any case.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from rose_mpi.errors import ResultError
 from rose_mpi.execution.arrays import check_npy, check_npz, check_prediction_type
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.folders import RESULT_SUFFIXES, workdir
-from rose_mpi.execution.helper_client import Exited
+from rose_mpi.execution.spawned import Exited
 from rose_mpi.execution.values import LARGEST_JSON, json_value
-from rose_mpi.tasks import Expects, FileArray, Task, TaskCall, TaskResult, TaskStatus
+from rose_mpi.tasks import Expects, FileArray, TaskCall, TaskResult, TaskStatus
 
 
 def result_of(call: TaskCall, attempt: int, exited: Exited, queued: float, context: RunContext) -> TaskResult:
@@ -22,10 +23,22 @@ def result_of(call: TaskCall, attempt: int, exited: Exited, queued: float, conte
     that is not blank: a JSON value if it is one, else text. A prediction must be an array file, or that
     line the path of one. Whatever is not usable makes a failed result, never an exception.
     """
+    return ended(call, attempt, exited, queued, context, lambda: _value(call, attempt, exited, context))
+
+
+def ended(
+    call: TaskCall,
+    attempt: int,
+    exited: Exited,
+    queued: float,
+    context: RunContext,
+    value_of: Callable[[], Any],
+) -> TaskResult:
+    """The result of a process, with what ``value_of`` says where it ended well."""
     status, value, error = _status(exited), None, ""
     if status is TaskStatus.DONE:
         try:
-            value = _value(call, attempt, exited, context)
+            value = value_of()
         except ResultError as reason:
             status, error = TaskStatus.FAILED, str(reason)
     else:
@@ -64,7 +77,7 @@ def _failure(call: TaskCall, exited: Exited) -> str:
     if exited.killed:
         return "cancelled"
     if exited.timed_out:
-        limit = call.work.timeout if isinstance(call.work, Task) else None
+        limit = call.work.timeout
         return f"ended after its timeout of {limit:g} s" if limit else "ended after its timeout"
     how = f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
     return f"{how}{_want_of_memory(exited)}"

@@ -18,7 +18,7 @@ from rose_mpi.tasks import Function, Task
 _DESCRIPTION: Final = tuple(
     each.name for each in fields(Task) if each.name not in ("executable", "arguments")
 )
-_OF_FUNCTIONS: Final = ("retries", "ranks")
+_OF_FUNCTIONS: Final = ("retries", "ranks", "isolated", "timeout")
 _SIGNATURE_DESCRIPTION: Final = "task_description"
 _GIVEN_LATER: Final = ("iteration", "index", "seed", "selection", "workdir", "comm")
 """What the rank that calls a function gives it by name, and what nobody calls the result of a task."""
@@ -150,10 +150,14 @@ def task_function(
         if key not in known:
             others = ("as_executable", "log_params", "on_failure", "count")
             hint = "has no effect on a Python function" if key in _DESCRIPTION else "is unknown"
+            if key in _OF_FUNCTIONS:
+                hint = "is for Python functions (as_executable=False): a command is a process of its own"
             raise UsageError(f"the {stage} task's option {key!r} {hint}{suggested(key, (*known, *others))}")
     ranks = description.get("ranks", 1)
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise UsageError(f"ranks of a {stage} task must be a whole number from 1 on, not {ranks!r}")
+    if not as_executable:
+        _check_isolation(stage, description)
     if on_failure and on_failure not in tuple(OnFailure):
         raise UsageError(f"on_failure {on_failure!r} is unknown{suggested(on_failure, OnFailure)}")
     if on_failure == OnFailure.SKIP and stage.partition(".")[0] not in MAY_SKIP:
@@ -173,6 +177,20 @@ def task_function(
         decor_kwargs=dict(options),
         log_params=dict(log_params),
     )
+
+
+def _check_isolation(stage: str, description: Mapping[str, Any]) -> None:
+    isolated, timeout = description.get("isolated", False), description.get("timeout")
+    if not isinstance(isolated, bool):
+        raise UsageError(f"isolated of a {stage} task must be True or False, not {isolated!r}")
+    if isolated and description.get("ranks", 1) > 1:
+        raise UsageError(
+            f"isolated is for functions on one rank; the {stage} task has {description['ranks']}"
+        )
+    if timeout is not None and not isolated:
+        raise UsageError(f"a {stage} function can have a timeout only with isolated=True: no rank can end it")
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise UsageError(f"timeout of a {stage} task must be a number of seconds above 0, not {timeout!r}")
 
 
 def checked(task: Task, name: str) -> Task:

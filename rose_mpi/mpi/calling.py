@@ -44,7 +44,10 @@ class Caller:
         if comm and comm.rank:
             call = replace(call, expects=Expects.ANYTHING)
             function = partial(_without_value, function)
-        result = function_result(function, call, order.attempt, order.queued, self._context)
+        return self.keep(order, function_result(function, call, order.attempt, order.queued, self._context))
+
+    def keep(self, order: RunTask, result: TaskResult) -> TaskResult:
+        """The result of a function, its array where it shall be."""
         if not isinstance(result.value, np.ndarray):
             return result
         try:

@@ -28,7 +28,7 @@ from rose_mpi.policy import Policy
 from rose_mpi.scheduling.failures import FailureLimits
 from rose_mpi.scheduling.lending import AskToLend, Lending
 from rose_mpi.scheduling.placement import Placement
-from rose_mpi.tasks import Function, TaskCall, TaskId, TaskResult
+from rose_mpi.tasks import TaskCall, TaskId, TaskResult, runs_in_rank
 from rose_mpi.uq.scores import ScoreRequest, Scores
 
 T = TypeVar("T")
@@ -231,7 +231,7 @@ class Coordinator:
 
 def _loads(calls: Sequence[TaskCall]) -> tuple[int, int, int]:
     """Executables and functions of one rank each, and the ranks that all others need."""
-    narrow = [isinstance(call.work, Function) for call in calls if call.work.ranks == 1]
+    narrow = [runs_in_rank(call.work) for call in calls if call.work.ranks == 1]
     functions = sum(narrow)
     wide = 0 if len(narrow) == len(calls) else sum(call.work.ranks for call in calls if call.work.ranks > 1)
     return len(narrow) - functions, functions, wide

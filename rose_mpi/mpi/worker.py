@@ -1,4 +1,4 @@
-"""Runs a rank's tasks: executables through its helper process, functions on its serving thread."""
+"""Runs a rank's tasks: processes through its helper process, functions on its serving thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rose_mpi.errors import TaskError
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.executable import spawn_of, warm_start_of
 from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.isolated.call import IsolatedCall, warm_start_for_functions
 from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.result import result_of
 from rose_mpi.mpi.calling import Caller
@@ -16,13 +17,14 @@ from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskEnded
 from rose_mpi.mpi.progress import Progress
-from rose_mpi.tasks import Function, TaskResult, TaskStatus
+from rose_mpi.tasks import Function, TaskResult, TaskStatus, runs_in_rank
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
     leader: int
     order: RunTask
+    isolated: IsolatedCall | None
 
 
 class Worker:
@@ -50,6 +52,7 @@ class Worker:
         self._progress = progress
         self._functions = FunctionQueue(self.caller, channel, runner, progress)
         self._helper = Helper(context.run, context.cpus, warm_start_of(context))
+        self._preloads = context.preload is not None
         self._running: dict[str, _Running] = {}
 
     def fileno(self) -> int:
@@ -58,16 +61,21 @@ class Worker:
 
     def run(self, leader: int, order: RunTask) -> None:
         """Start an attempt of a task."""
-        if isinstance(order.call.work, Function):
+        if runs_in_rank(order.call.work):
             self._functions.add(leader, order)
             return
         try:
-            spawn = spawn_of(order.call, order.attempt, self._context, order.places)
+            isolated = self._isolated(order)
+            spawn = (
+                isolated.spawn()
+                if isolated
+                else spawn_of(order.call, order.attempt, self._context, order.places)
+            )
         except TaskError as error:
             failed = self.caller.unrun(order, TaskStatus.FAILED, str(error))
             self._channel.send(leader, TaskEnded((failed,)))
             return
-        self._running[spawn.token] = _Running(leader, order)
+        self._running[spawn.token] = _Running(leader, order, isolated)
         self._helper.start(spawn)
         self._progress.spins = False
 
@@ -85,16 +93,28 @@ class Worker:
             del self.caller.arrays[key]
 
     def collect(self) -> None:
-        """Report the executables that ended."""
+        """Report the processes that ended."""
         ended: dict[int, list[TaskResult]] = {}
         for exited in self._helper.poll():
             running = self._running.pop(exited.token)
             order = running.order
-            result = result_of(order.call, order.attempt, exited, order.queued, self._context)
+            if running.isolated:
+                result = self.caller.keep(order, running.isolated.result(exited))
+            else:
+                result = result_of(order.call, order.attempt, exited, order.queued, self._context)
             ended.setdefault(running.leader, []).append(result)
         for leader, results in ended.items():
             self._channel.send(leader, TaskEnded(tuple(results)))
         self._progress.spins = not self._running
+
+    def _isolated(self, order: RunTask) -> IsolatedCall | None:
+        """What a function needs that runs in a process of its own; the first has a Python preloaded."""
+        if not isinstance(order.call.work, Function):
+            return None
+        if not self._preloads:
+            self._preloads = True
+            self._helper.preload(warm_start_for_functions(self._context))
+        return IsolatedCall(order.call, order.attempt, order.queued, self._context)
 
     def close(self) -> None:
         """End all tasks and the helper process."""

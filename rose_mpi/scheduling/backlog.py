@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from rose_mpi.tasks import Function, TaskCall
+from rose_mpi.tasks import Function, TaskCall, runs_in_rank
 
 AHEAD: Final = 5_000
 """A rank that has work for so many microseconds is given no more."""
@@ -41,7 +41,7 @@ class Backlogs:
 
     def is_short(self, call: TaskCall) -> bool:
         """Whether a task may wait on a rank."""
-        return isinstance(call.work, Function) and self.expected(call) < AHEAD
+        return runs_in_rank(call.work) and self.expected(call) < AHEAD
 
     def has_room(self, rank: int) -> bool:
         """Whether a rank that has a function may be given another."""

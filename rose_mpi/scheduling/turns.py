@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rose_mpi.policy import Order
-from rose_mpi.tasks import Function, TaskCall, TaskId
+from rose_mpi.tasks import TaskCall, TaskId, runs_in_rank
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Waiting:
     is_function: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.is_function = isinstance(self.call.work, Function)
+        self.is_function = runs_in_rank(self.call.work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,18 @@ CASES = {
         "tasks.prediction.timeout",
         "no effect",
     ),
+    "isolated function of several ranks": (
+        ('function = "my', 'isolated = true\nranks = 2\nfunction = "my'),
+        "isolated = true",
+        "tasks.prediction.isolated",
+        "is for functions on one rank, and this one has ranks = 2",
+    ),
+    "isolated command": (
+        ("retries = 1", "retries = 1\nisolated = true"),
+        "isolated = true",
+        "tasks.simulation.isolated",
+        "has no effect on a command",
+    ),
     "count where there is none": (
         ('function = "my', 'count = 4\nfunction = "my'),
         "count = 4",

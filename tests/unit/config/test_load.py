@@ -99,6 +99,12 @@ def test_a_command_in_place_of_a_function_and_the_other_way_round(project):
     assert project.load(text).learners[0].steps["training"].work == Function("mymodule:predict")
 
 
+def test_a_function_in_a_process_of_its_own_may_have_a_timeout(project):
+    text = ACTIVE + '[[learners]]\nname = "a"\ntraining = { function = "mymodule:predict", timeout = 5, '
+    work = project.load(text + "isolated = true }\n").learners[0].steps["training"].work
+    assert work == Function("mymodule:predict", isolated=True, timeout=5.0)
+
+
 def test_repeat_makes_equal_learners(project):
     learners = project.load(ACTIVE + '[[learners]]\nname = "w"\nrepeat = 3\n').learners
     assert [learner.name for learner in learners] == ["w-0", "w-1", "w-2"]

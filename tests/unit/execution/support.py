@@ -5,7 +5,8 @@ import select
 import time
 from pathlib import Path
 
-from rose_mpi.execution.helper_client import Exited, Helper, Spawn, WarmStart
+from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.spawned import Exited, Spawn, WarmStart
 from rose_mpi.tasks import Expects, Function, Task, TaskCall, TaskId
 
 

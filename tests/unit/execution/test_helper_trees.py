@@ -173,7 +173,8 @@ def test_close_leaves_nothing(runner, tmp_path, run_name, daemon):
 
 RANK = """
 import os, sys, time
-from rose_mpi.execution.helper_client import Helper, Spawn
+from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.spawned import Spawn
 helper = Helper(sys.argv[1], frozenset())
 for number in range(2):
     script = f"{sys.argv[2]} {sys.argv[3]}/pid{number}; trap '' TERM; while :; do sleep 0.1; done"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rose_mpi.execution.helper_client import Exited
 from rose_mpi.execution.result import result_of
+from rose_mpi.execution.spawned import Exited
 from rose_mpi.tasks import Expects, FileArray, Task, TaskStatus
 from tests.unit.execution.support import call_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rose_mpi.execution.helper_client import WarmStart
+from rose_mpi.execution.spawned import WarmStart
 from tests.unit.execution.support import Runner, eventually, marked
 from tests.unit.execution.warm_scripts import SAME
 

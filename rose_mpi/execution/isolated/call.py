@@ -1,0 +1,85 @@
+"""The rank's side of a function that runs in a process of its own."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import pickle
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rose_mpi.errors import ResultError, TaskError
+from rose_mpi.execution.context import RunContext
+from rose_mpi.execution.environment import task_environment, usual_environment
+from rose_mpi.execution.result import ended
+from rose_mpi.execution.spawned import Exited, Spawn, WarmStart
+from rose_mpi.tasks import Function, TaskCall, TaskResult
+
+CHILD = "rose_mpi.execution.isolated.child"
+"""The module to preload where functions are to begin at once."""
+_SCRIPT = str(Path(__file__).with_name("start.py"))
+
+
+def warm_start_for_functions(context: RunContext) -> WarmStart:
+    """A Python that has imported what such a process needs, so that a fork of it does."""
+    return WarmStart((CHILD,), usual_environment(context), speaks_for_all=context.rank == 0)
+
+
+class IsolatedCall:
+    """One attempt of a function: what its process reads and writes, in files in this rank's memory.
+
+    Raises
+    ------
+    TaskError
+        If there is no room for these files.
+    """
+
+    def __init__(self, call: TaskCall, attempt: int, queued: float, context: RunContext) -> None:
+        self._call = call
+        self._attempt = attempt
+        self._queued = queued
+        self._context = context
+        order = marshal.dumps(sys.path) + pickle.dumps((call, attempt, queued, context), protocol=5)
+        try:
+            self._order = open(os.memfd_create("rose-call"), "w+b")  # noqa: PTH123, SIM115
+            self._answer = open(os.memfd_create("rose-result"), "r+b")  # noqa: PTH123, SIM115
+            self._order.write(order)
+            self._order.flush()
+        except OSError as error:
+            raise TaskError(f"{call.id}: cannot hand its arguments over: {error}") from error
+
+    def spawn(self) -> Spawn:
+        """The process."""
+        paths = self._context.layout.task(self._call.id, self._attempt)
+        files = (str(file.fileno()) for file in (self._order, self._answer))
+        assert isinstance(self._call.work, Function)
+        return Spawn(
+            token=f"{self._call.id}#{self._attempt}",
+            argv=(sys.executable, _SCRIPT, str(os.getpid()), *files),
+            environment=task_environment(self._call, self._attempt, self._context),
+            cwd=str(Path.cwd()),
+            stdout=paths.stdout,
+            stderr=paths.stderr,
+            timeout=self._call.work.timeout,
+        )
+
+    def result(self, exited: Exited) -> TaskResult:
+        """What came of it; to be asked once."""
+        with self._order, self._answer:
+            answer = self._answer.read()
+        told: TaskResult | None = pickle.loads(answer) if answer and exited.exit_code == 0 else None
+        if told is None or exited.killed or exited.timed_out:
+            return ended(self._call, self._attempt, exited, self._queued, self._context, _no_value)
+        return replace(
+            told,
+            started=exited.started,
+            finished=exited.finished,
+            cpu_seconds=exited.cpu_seconds,
+            max_rss=exited.max_rss,
+        )
+
+
+def _no_value() -> Any:
+    raise ResultError("its process ended with exit code 0 before the function returned")
