@@ -10,6 +10,9 @@ import numpy as np
 
 from rose_mpi.errors import ResultError
 
+MOST_AXES = 32
+"""More axes than this no NumPy 1 can load."""
+
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -29,7 +32,7 @@ def check_npy(path: Path) -> np.dtype[Any]:
         with path.open("rb") as file:
             shape, dtype = _header(file)
             expected = file.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged bytes make its parsers raise anything
         raise ResultError(f"{path} is no usable .npy file: {error}") from error
     if path.stat().st_size < expected:
         raise ResultError(
@@ -51,7 +54,7 @@ def check_npz(path: Path) -> None:
             for name in archive.namelist():
                 with archive.open(name) as member:
                     _header(member)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except Exception as error:  # damaged bytes make its parsers raise anything
         raise ResultError(f"{path} is no usable .npz file: {error}") from error
 
 
@@ -75,6 +78,8 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if version not in _HEADERS:
         raise ValueError(f"its format version {version} is not supported")
     shape, _, dtype = _HEADERS[version](file)
+    if len(shape) > MOST_AXES or min(shape, default=0) < 0:
+        raise ValueError(f"no array has the shape {shape}")
     if dtype.hasobject:
         raise ValueError("it holds pickled Python objects, which are never loaded; save numbers or text")
     return shape, dtype
