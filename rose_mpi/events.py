@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rose_mpi.iteration import IterationState
-from rose_mpi.tasks import TaskResult
+from rose_mpi.tasks import TaskId, TaskResult
 
 
 class StopReason(StrEnum):
@@ -31,7 +31,7 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run began."""
+    """A run began, or goes on after an interruption; ``started`` is its first beginning then."""
 
     run: str
     started: float
@@ -43,7 +43,10 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class LearnerStarted:
-    """A learner began; ``group`` holds the world ranks of its communicator subgroup, leader first."""
+    """A learner began, or goes on after an interruption.
+
+    ``group`` holds the world ranks of its communicator subgroup, leader first.
+    """
 
     learner: str
     kind: str
@@ -68,6 +71,30 @@ class TaskFinished:
     """One attempt of a task ended."""
 
     result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class TasksRepeated:
+    """Tasks begin anew after an interruption: what was told of their attempts before counts no more."""
+
+    tasks: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleScored:
+    """The engine scored the ensemble of a learner; the fields are those of the iteration's state.
+
+    ``calibration`` are numbers that become part of that state.
+    """
+
+    learner: str
+    iteration: int
+    selected: tuple[int, ...]
+    selected_score: tuple[float, ...]
+    uncertainty: float
+    pool_uncertainty: float
+    candidates: int
+    calibration: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +127,8 @@ Event = (
     | LearnerStarted
     | GroupChanged
     | TaskFinished
+    | TasksRepeated
+    | EnsembleScored
     | IterationFinished
     | LearnerFinished
     | RunFinished

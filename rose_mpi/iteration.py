@@ -26,6 +26,8 @@ class IterationState:
         The stop metric of each model (one entry with an empty name outside ensembles).
     uncertainty, pool_uncertainty:
         Mean score of the selected candidates, and of all that could be selected; NaN where there is none.
+    candidates:
+        Size of the pool that the engine scored; 0 where it scored none.
     selected, selected_score:
         Indices of the queried candidates, best first, and their scores.
     state:
@@ -51,6 +53,7 @@ class IterationState:
     model_metric: Mapping[str, float] = field(default_factory=dict)
     uncertainty: float = NAN
     pool_uncertainty: float = NAN
+    candidates: int = 0
     selected: tuple[int, ...] = ()
     selected_score: tuple[float, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)

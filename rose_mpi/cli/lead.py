@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rose_mpi.cli.display import Display
+from rose_mpi.cli.resuming import Resumption
 from rose_mpi.cli.stopping import Stopping
 from rose_mpi.cli.summary import print_summary
 from rose_mpi.config.load import load_config
@@ -37,6 +38,9 @@ def lead(
     output: str | None,
     max_iterations: int | None,
     quiet: bool,
+    *,
+    resume: bool = False,
+    force: bool = False,
 ) -> ExitCode:
     """Run a configuration on all ranks of ``world``; on rank 0 only.
 
@@ -48,7 +52,11 @@ def lead(
     under_way = ""
     try:
         config = load_config(config_path, overrides, output=output, max_iterations=max_iterations)
-        code, under_way = _run(session, config, stopping, quiet)
+        display = Display(quiet=quiet)
+        resumption = Resumption(config.plan, display, force=force) if resume else None
+        code, under_way = _run(session, config, stopping, display, resumption)
+        if not quiet:
+            print_summary(display.record, sys.stdout)
     except RoseError as error:
         tell(error)
         code = ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.INTERNAL_ERROR
@@ -59,10 +67,17 @@ def lead(
     return code
 
 
-def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -> tuple[ExitCode, str]:
+def _run(
+    session: Session, config: RunConfig, stopping: Stopping, display: Display, resumption: Resumption | None
+) -> tuple[ExitCode, str]:
     _refuse_too_wide(config, session)
-    display = Display(quiet=quiet)
-    run = Run(session, config.plan, [display], on_failure=lambda _: stopping.request())
+    run = Run(
+        session,
+        config.plan,
+        [display],
+        on_failure=lambda _: stopping.request(),
+        resume=resumption.accept if resumption else None,
+    )
     if run.moved:
         display.note(f"the results that were there are now {run.moved.results}")
     try:
@@ -72,10 +87,8 @@ def _run(session: Session, config: RunConfig, stopping: Stopping, quiet: bool) -
             under_way = run.finish(status)
     finally:
         run.close()
-    if not quiet:
-        print_summary(display.record, sys.stdout)
     if status is RunStatus.STOPPED:
-        tell(f"stopped early; what was finished is in {run.layout.results}")
+        tell(f"stopped early; what was finished is in {run.layout.results}: go on with --resume")
     return _CODES[status], under_way
 
 

@@ -86,6 +86,8 @@ def _commands(context: click.Context, version: bool, verbose: bool) -> None:
 @click.option(
     "--max-iter", type=click.IntRange(min=1), metavar="N", help="Iterations at most, for every learner."
 )
+@click.option("--resume", is_flag=True, help="Go on where the run was interrupted, if it was begun.")
+@click.option("--force", is_flag=True, help="With --resume: also with a configuration that has changed.")
 @click.option("--quiet", is_flag=True, help="Show only errors.")
 @click.option("-v", "--verbose", count=True, help="Log more; -vv still more.")
 @_overrides
@@ -93,14 +95,18 @@ def run(
     config: str,
     output: str | None,
     max_iter: int | None,
+    resume: bool,
+    force: bool,
     quiet: bool,
     verbose: int,
     overrides: tuple[str, ...],
 ) -> None:
     """Run a configuration, under mpirun, srun or alone."""
+    if force and not resume:
+        raise UsageError("--force has no effect without --resume")
     from rose_mpi.cli.run import run as run_config  # noqa: PLC0415
 
-    sys.exit(run_config(config, overrides, output, max_iter, quiet, verbose))
+    sys.exit(run_config(config, overrides, output, max_iter, quiet, verbose, resume=resume, force=force))
 
 
 @_commands.command()

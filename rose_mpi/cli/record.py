@@ -15,6 +15,7 @@ from rose_mpi.events import (
     RunStarted,
     StopReason,
     TaskFinished,
+    TasksRepeated,
 )
 from rose_mpi.iteration import IterationState
 from rose_mpi.ranking import Standing
@@ -103,9 +104,13 @@ class Record:
             case RunStarted():
                 self.run = event
             case LearnerStarted(learner=name):
-                self.learners[name] = LearnerRecord(event)
+                known = self.learners.setdefault(name, LearnerRecord(event))
+                known.started, known.end = event, None
             case TaskFinished(result=result) if result.id.learner in self.learners:
                 self.learners[result.id.learner].tasks += 1
+            case TasksRepeated(tasks):
+                for task in tasks:
+                    self.learners[task.learner].tasks -= 1
             case IterationFinished(state=state) if state.learner in self.learners:
                 self._iteration(self.learners[state.learner], state)
             case LearnerFinished(learner=name) if name in self.learners:

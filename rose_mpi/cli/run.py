@@ -23,6 +23,9 @@ def run(
     max_iterations: int | None,
     quiet: bool,
     verbose: int,
+    *,
+    resume: bool = False,
+    force: bool = False,
 ) -> int:
     """Run a configuration; collective over all processes of the job.
 
@@ -46,7 +49,7 @@ def run(
 
         from rose_mpi.cli.lead import lead  # noqa: PLC0415  (what only rank 0 needs)
 
-        return lead(world, config_path, overrides, output, max_iterations, quiet)
+        return lead(world, config_path, overrides, output, max_iterations, quiet, resume=resume, force=force)
     except BaseException as error:
         abort(world, error)
         raise

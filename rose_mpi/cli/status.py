@@ -87,7 +87,7 @@ def _standing(run: RunRecord, writer: str) -> str:
 def last_activity(run: RunRecord) -> float:
     """When the last thing was recorded, in seconds since 1970-01-01."""
     iterations = (state.finished for learner in run.learners.values() for state in learner.iterations[-1:])
-    return max([run.started.started, *run.tasks.columns["finished"][-1:], *iterations])
+    return float(max([run.started.started, *run.tasks.columns["finished"][-1:], *iterations]))
 
 
 def _code(run: RunRecord, *, is_written: bool) -> ExitCode:

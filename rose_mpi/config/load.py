@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rose_mpi.config.faults import FaultList
 from rose_mpi.config.learners import build_learners
@@ -17,6 +17,9 @@ from rose_mpi.config.run_config import RunConfig
 from rose_mpi.config.validate import validated
 from rose_mpi.errors import ConfigError, Fault, UsageError
 from rose_mpi.nearest import did_you_mean
+
+COMMAND_LINE: Final = "\n# On the command line:\n"
+"""Stands in a run's text before what the command line changed."""
 
 
 def load_config(
@@ -63,7 +66,7 @@ def load_config(
         metrics=sorted({name for each in learners if each.uncertainty for name in each.uncertainty.kernels}),
     )
     faults.raise_any(str(file))
-    return RunConfig(plan, config.run.walltime, learners)
+    return RunConfig(plan, config.run.stops_after, learners)
 
 
 def _name(file: Path) -> str:
@@ -81,7 +84,7 @@ def _with_overrides(
     if not options:
         return text
     lines = "".join(f"#   {option}\n" for option in options)
-    return f"{text.rstrip()}\n\n# On the command line:\n{lines}"
+    return f"{text.rstrip()}\n{COMMAND_LINE}{lines}"
 
 
 def _read(file: Path) -> str:

@@ -145,10 +145,29 @@ class RunTable(Table):
     max_iterations: Positive | None = None
     output: Text = "results.h5"
     walltime: Seconds | None = None
+    walltime_margin: Seconds | None = None
     on_failure: Literal["stop_learner", "abort"] = "stop_learner"
     max_failures: Positive | None = None
     max_failures_per_learner: Positive | None = None
     environment: Environment = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _margin_leaves_time(self) -> RunTable:
+        if self.walltime_margin is None:
+            return self
+        if self.walltime is None:
+            raise ValueError("walltime_margin has no effect without walltime")
+        if self.walltime_margin >= self.walltime:
+            raise ValueError("walltime_margin must be shorter than walltime")
+        return self
+
+    @property
+    def stops_after(self) -> float | None:
+        """Seconds after which the run stops by itself, early enough to end in order; ``None``: never."""
+        if self.walltime is None:
+            return None
+        margin = self.walltime_margin
+        return self.walltime - (min(60.0, 0.05 * self.walltime) if margin is None else margin)
 
 
 class EngineTable(Table):

@@ -103,6 +103,7 @@ class LearnerLoop:
             model_metric=metrics,
             uncertainty=scores.uncertainty if scores else float("nan"),
             pool_uncertainty=scores.pool_uncertainty if scores else float("nan"),
+            candidates=scores.candidates if scores else 0,
             selected=tuple(scores.indices.tolist()) if scores else (),
             selected_score=tuple(scores.scores.tolist()) if scores else (),
             state=stages.state(),

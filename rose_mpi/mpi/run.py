@@ -11,11 +11,16 @@ from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
 from rose_mpi.execution.user_metrics import load_user_metrics
 from rose_mpi.layout import Layout
+from rose_mpi.learners.executor import Executor
+from rose_mpi.learners.replay import ReplayExecutor
 from rose_mpi.mpi.messages import Settings
 from rose_mpi.mpi.session import SETTLE_SECONDS, Session
 from rose_mpi.plan import RunPlan
+from rose_mpi.store.history import History
 from rose_mpi.store.lock import Lock
+from rose_mpi.store.reader import read_saved
 from rose_mpi.store.rotate import set_aside
+from rose_mpi.store.state import RunRecord
 from rose_mpi.store.writer import ResultsWriter
 
 
@@ -28,11 +33,14 @@ class Run:
         Who is told of the events beside the results file.
     on_failure:
         Called when the results can no longer be written: the run should end then.
+    resume:
+        Go on where an earlier part of the run was interrupted, if there was one: called with its record, it
+        refuses by raising. ``None``: begin anew.
 
     Attributes
     ----------
     executor:
-        What learners run on.
+        What learners run on; it answers from the record where a run goes on.
     moved:
         The results of an earlier run, which were in the way; ``None`` if there were none.
 
@@ -51,6 +59,7 @@ class Run:
         plan: RunPlan,
         observers: Sequence[Observer] = (),
         on_failure: Callable[[BaseException], None] | None = None,
+        resume: Callable[[RunRecord], object] | None = None,
     ) -> None:
         self.layout = Layout(plan.output)
         self._session = session
@@ -61,28 +70,37 @@ class Run:
         self._lock = Lock(self.layout, plan.name)
         with ExitStack() as undo:
             undo.callback(self._lock.release)
-            self.executor = session.begin(
+            saved = read_saved(self.layout.results) if resume and self.layout.results.exists() else None
+            if saved and resume:
+                resume(saved.run)
+            self._begun = saved.run.started if saved else None
+            self._history = History(saved.run if saved else None)
+            executor = session.begin(
                 settings,
                 dedicated=plan.dedicated_coordinator,
                 ranks_per_learner=plan.ranks_per_learner,
                 observe=self.observe,
             )
-            self.moved = set_aside(self.layout)
-            self._writer = ResultsWriter(self.layout, on_failure, self._lock.beat)
+            self.executor: Executor = ReplayExecutor(executor, self._history, self.layout, self.observe)
+            self.moved = None if saved else set_aside(self.layout)
+            self._writer = ResultsWriter(self.layout, on_failure, self._lock.beat, saved)
             self._observers.insert(0, self._writer)
             undo.pop_all()
 
     def start(self) -> None:
-        """Tell that the run begins."""
+        """Tell that the run begins, or goes on."""
         hosts = self._session.hosts
         nodes = tuple(dict.fromkeys(hosts))
-        plan = self._plan
-        self.observe(RunStarted(plan.name, time.time(), plan.seed, len(hosts), nodes, plan.text))
+        plan, begun = self._plan, self._begun
+        run, started = (begun.run, begun.started) if begun else (plan.name, time.time())
+        self.observe(RunStarted(run, started, plan.seed, len(hosts), nodes, plan.text))
 
     def observe(self, event: Event) -> None:
-        """Tell all observers; from any thread."""
-        for observer in self._observers:
-            observer(event)
+        """Tell all observers what is new; from any thread."""
+        news = self._history.news(event)
+        if news:
+            for observer in self._observers:
+                observer(news)
 
     def finish(self, status: RunStatus, seconds: float = SETTLE_SECONDS) -> str:
         """Tell how the run ended when nothing is under way any more, but wait so many seconds at most.

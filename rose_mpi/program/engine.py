@@ -8,19 +8,22 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeVar
 
 from rose_mpi.errors import RoseError, StoppedError, UsageError
 from rose_mpi.events import Event, LearnerFinished, LearnerStarted, RunStatus, StopReason
+from rose_mpi.learners.executor import Executor
 from rose_mpi.learners.futures import Future, running_loop
 from rose_mpi.learners.stages import AbortError
-from rose_mpi.mpi.executor import MpiExecutor
 from rose_mpi.mpi.run import Run
 from rose_mpi.mpi.session import SETTLE_SECONDS
+from rose_mpi.plan import RunPlan
 from rose_mpi.program.failing import end_ranks_on_exceptions
 from rose_mpi.program.job import Job, join_job
 from rose_mpi.program.options import options_of
+from rose_mpi.store.state import RunRecord
 from rose_mpi.telling import tell
 
 T = TypeVar("T")
@@ -46,7 +49,8 @@ class Engine:
     **options:
         Keys of ``[run]`` and ``[engine]`` of a configuration: ``output``, ``seed``, ``name``,
         ``max_iterations``, ``walltime`` (or ``runtime``, in minutes), ``environment``, ``on_failure``,
-        ``ranks_per_learner``, ``tasks_per_rank``, ``coordinator``.
+        ``ranks_per_learner``, ``tasks_per_rank``, ``coordinator``. With ``resume=True`` the run goes on where
+        it was interrupted, if there are results of it.
 
     Attributes
     ----------
@@ -86,14 +90,15 @@ class Engine:
         self._closing = False
         self._closed = threading.Event()
         self._loop = _background_loop()
-        self._run = Run(self._job.session, plan, [self._note], self._results_lost)
+        accept = partial(_accept, plan) if given.resume else None
+        self._run = Run(self._job.session, plan, [self._note], self._results_lost, accept)
         self._job.adopt(self, given.walltime)
         self._run.start()
         if self._run.moved:
             tell(f"the results that were there are now {self._run.moved.results}")
 
     @property
-    def executor(self) -> MpiExecutor:
+    def executor(self) -> Executor:
         """What learners run on."""
         return self._run.executor
 
@@ -266,6 +271,25 @@ class Engine:
     def _results_lost(self, error: BaseException) -> None:
         logger.error("the results can no longer be written, so the run ends: %s", error)
         self._job.give_up_results()
+
+
+def _accept(plan: RunPlan, run: RunRecord) -> None:
+    """Say that a recorded run goes on, or refuse it.
+
+    Raises
+    ------
+    UsageError
+        If it is another program's, or the seed is another.
+    """
+    begun = run.started
+    if begun.config or begun.run != plan.name:
+        what = "a configuration" if begun.config else f"program {begun.run!r}"
+        raise UsageError(f"{plan.output} cannot be resumed: it is the run of {what}; name another output")
+    if begun.seed != plan.seed:
+        raise UsageError(
+            f"{plan.output} cannot be resumed with seed={plan.seed}: it was begun with seed={begun.seed}"
+        )
+    tell(f"resuming {plan.output}: what its {len(run.tasks)} recorded tasks came to is taken from there")
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:

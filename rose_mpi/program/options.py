@@ -62,12 +62,15 @@ class Options:
     ----------
     walltime:
         Seconds after which it stops by itself; ``None``: never.
+    resume:
+        Go on with a run that was interrupted, if there is one.
     """
 
     plan: RunPlan
     max_iterations: int | None
     on_failure: str
     walltime: float | None
+    resume: bool = False
 
 
 def options_of(resources: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Options:
@@ -88,8 +91,9 @@ def options_of(resources: Mapping[str, Any] | None, given: Mapping[str, Any]) ->
     """
     keys = {**_of_resources(resources), **given}
     _refuse_unknown(keys)
-    if keys.pop(_RESUME, False):
-        raise UsageError("resume=True is not supported yet: leave it out; results are moved aside, not lost")
+    resume = keys.pop(_RESUME, False)
+    if not isinstance(resume, bool):
+        raise UsageError(f"resume must be True or False, not {resume!r}")
     if _RUNTIME in keys:
         keys["walltime"] = _minutes(keys.pop(_RUNTIME))
     if isinstance(keys.get("output"), os.PathLike):
@@ -105,7 +109,8 @@ def options_of(resources: Mapping[str, Any] | None, given: Mapping[str, Any]) ->
     config = validated(document, faults)
     plan = run_plan(config, faults, name=_program_name(), root=Path.cwd())
     faults.raise_any("the engine's options")
-    return Options(plan, config.run.max_iterations, config.run.on_failure, config.run.walltime)
+    run = config.run
+    return Options(plan, run.max_iterations, run.on_failure, run.stops_after, resume)
 
 
 def _of_resources(resources: Mapping[str, Any] | None) -> dict[str, Any]:

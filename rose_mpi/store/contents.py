@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from rose_mpi.errors import StoreError
-from rose_mpi.events import LearnerStarted, RunStarted, RunStatus, StopReason
+from rose_mpi.events import EnsembleScored, LearnerStarted, RunStarted, RunStatus, StopReason
 from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.files import read_whole
@@ -108,6 +108,7 @@ def _learner(name: str, group: h5py.Group) -> LearnerRecord:
     return LearnerRecord(
         started=started,
         iterations=_iterations(name, group, started.models),
+        scored=_scored(name, group[schema.SCORED]) if schema.SCORED in group else None,
         stop_reason=StopReason(reason) if reason else None,
         error=attributes["error"],
         finished=float(attributes["finished"]),
@@ -129,6 +130,7 @@ def _iterations(name: str, group: h5py.Group, models: tuple[str, ...]) -> list[I
             model_metric=_numbers(dict(zip(models, model_metric[i], strict=True))),
             uncertainty=column["uncertainty"][i],
             pool_uncertainty=column["pool_uncertainty"][i],
+            candidates=column["candidates"][i],
             selected=tuple(selected[i, : column["n_selected"][i]].tolist()),
             selected_score=tuple(scores[i, : column["n_selected"][i]].tolist()),
             state=_numbers({key: values[i] for key, values in state.items()}),
@@ -136,6 +138,20 @@ def _iterations(name: str, group: h5py.Group, models: tuple[str, ...]) -> list[I
         )
         for i, iteration in enumerate(column["iteration"])
     ]
+
+
+def _scored(name: str, group: h5py.Group) -> EnsembleScored:
+    attributes = group.attrs
+    return EnsembleScored(
+        learner=name,
+        iteration=int(attributes["iteration"]),
+        selected=tuple(_column(group["selected"])),
+        selected_score=tuple(_column(group["selected_score"])),
+        uncertainty=float(attributes["uncertainty"]),
+        pool_uncertainty=float(attributes["pool_uncertainty"]),
+        candidates=int(attributes["candidates"]),
+        calibration={name: float(value) for name, value in group[schema.CALIBRATION].attrs.items()},
+    )
 
 
 def _numbers(values: dict[str, Any]) -> dict[str, float]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rose_mpi
+from rose_mpi.events import EnsembleScored
 from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.hdf5 import TEXT, attach_scale, make_scale, write_attributes, write_dataset
@@ -98,12 +99,14 @@ def _write_learner(group: h5py.Group, learner: LearnerRecord) -> None:
     scores = _padded([state.selected_score for state in states], width, np.float64, np.nan)
     _dataset(group, "selected_score", scores, schema.SELECTED_SCORE, iteration, query)
     _write_state(group.create_group(schema.STATE, track_order=True), states, iteration)
+    if learner.scored:
+        _write_scored(group.create_group(schema.SCORED), learner.scored)
 
 
 def _per_iteration(name: str, states: Sequence[IterationState]) -> NDArray[Any]:
     if name == "n_selected":
         return np.array([len(state.selected) for state in states], dtype=np.int64)
-    kind = np.int8 if name == "should_stop" else np.float64
+    kind = {"should_stop": np.int8, "candidates": np.int64}.get(name, np.float64)
     return np.array([getattr(state, name) for state in states], dtype=kind)
 
 
@@ -127,6 +130,22 @@ def _write_state(group: h5py.Group, states: Sequence[IterationState], iteration:
         values = np.array([state.state.get(key, np.nan) for state in states], dtype=np.float64)
         meaning = Meaning(schema.NUMBER, f"{key}, as the iteration's tasks returned it")
         _dataset(group, schema.state_link(key), values, meaning, iteration)
+
+
+def _write_scored(group: h5py.Group, scored: EnsembleScored) -> None:
+    attributes = {
+        "iteration": scored.iteration,
+        "uncertainty": scored.uncertainty,
+        "pool_uncertainty": scored.pool_uncertainty,
+        "candidates": scored.candidates,
+    }
+    write_attributes(group.id, attributes)
+    write_attributes(group.create_group(schema.CALIBRATION).id, scored.calibration)
+    query = _scale(group, "query", np.arange(len(scored.selected)))
+    selected = np.array(scored.selected, dtype=np.int64)
+    _dataset(group, "selected", selected, schema.SELECTED, query)
+    scores = np.array(scored.selected_score, dtype=np.float64)
+    _dataset(group, "selected_score", scores, schema.SELECTED_SCORE, query)
 
 
 def _write_tasks(group: h5py.Group, tasks: TaskTable, pump: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from rose_mpi.events import RunStarted
 from rose_mpi.layout import Layout
+from rose_mpi.store.contents import Contents
 from rose_mpi.store.files import replace_file, sync_folder
 from rose_mpi.store.image import image
 from rose_mpi.store.log import LogHeader, LogWriter, framed
@@ -16,6 +17,11 @@ from rose_mpi.store.state import RunRecord
 
 class Keeper:
     """Keeps one run's records safe; for one thread.
+
+    Parameters
+    ----------
+    saved:
+        What an earlier part of the run left in the same place; ``None`` for a new run.
 
     Every method that touches the disk may raise ``OSError``, and may be called again then: what it was to
     write is still there.
@@ -32,13 +38,16 @@ class Keeper:
         Bytes of the results file.
     """
 
-    def __init__(self, layout: Layout, started: RunStarted) -> None:
-        self.count = 1
+    def __init__(self, layout: Layout, started: RunStarted, saved: Contents | None = None) -> None:
+        self.count = saved.generation + 1 if saved else 1
         self.generation = 0
         self.written = 0
         self.file_size = 0
         self._layout = layout
         self._run = RunRecord(started)
+        if saved:
+            self._run = saved.run
+            self._run.add(started)
         self._log: LogWriter | None = None
         self._arrived: list[tuple[Record, bytes]] | None = None
 

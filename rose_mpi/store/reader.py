@@ -23,6 +23,17 @@ def read_results(path: str | Path) -> RunRecord:
     Raises
     ------
     StoreError
+        As :func:`read_saved`.
+    """
+    return read_saved(path).run
+
+
+def read_saved(path: str | Path) -> Contents:
+    """Read a run from its results file and the log beside it, and how many records that are.
+
+    Raises
+    ------
+    StoreError
         If there is no such file, it is no results file, it is damaged, or a newer version wrote it.
     """
     layout = Layout(Path(path).absolute())
@@ -43,11 +54,13 @@ def _belongs(log: Log, contents: Contents) -> bool:
     return log.header.run == contents.run.started.run and log.header.generation <= contents.generation
 
 
-def _merged(layout: Layout, contents: Contents, log: Log | None) -> RunRecord:
-    if log is not None:
-        try:
-            for payload in log.payloads[contents.generation - log.header.generation :]:
-                contents.run.add(decode(payload))
-        except (ValueError, KeyError) as error:
-            raise StoreError(f"{layout.log} holds a record that cannot be read: {error}") from error
-    return contents.run
+def _merged(layout: Layout, contents: Contents, log: Log | None) -> Contents:
+    if log is None:
+        return contents
+    later = log.payloads[contents.generation - log.header.generation :]
+    try:
+        for payload in later:
+            contents.run.add(decode(payload))
+    except (ValueError, KeyError) as error:
+        raise StoreError(f"{layout.log} holds a record that cannot be read: {error}") from error
+    return Contents(contents.run, contents.generation + len(later))

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from rose_mpi.events import (
+    EnsembleScored,
     Event,
     GroupChanged,
     IterationFinished,
@@ -17,9 +18,10 @@ from rose_mpi.events import (
     RunFinished,
     RunStarted,
     TaskFinished,
+    TasksRepeated,
 )
 from rose_mpi.iteration import IterationState
-from rose_mpi.store.values import NOT_KEPT, text_of
+from rose_mpi.store.values import NOT_KEPT, registered_text, text_of
 from rose_mpi.tasks import TaskResult
 
 NO_EXIT_CODE: Final = -1
@@ -36,6 +38,8 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         The value as JSON text (see :func:`rose_mpi.store.values.text_of`); empty unless ``done``.
     cpu_seconds, max_rss:
         Processor time in seconds, and the largest resident set in bytes.
+    registered:
+        State that it registered (see :func:`rose_mpi.store.values.registered_text`).
     """
 
     learner: str
@@ -56,10 +60,19 @@ class TaskRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     result: str
     cpu_seconds: float
     max_rss: int
+    registered: str = ""
 
 
 Record = (
-    RunStarted | LearnerStarted | GroupChanged | TaskRow | IterationFinished | LearnerFinished | RunFinished
+    RunStarted
+    | LearnerStarted
+    | GroupChanged
+    | TaskRow
+    | TasksRepeated
+    | EnsembleScored
+    | IterationFinished
+    | LearnerFinished
+    | RunFinished
 )
 
 # A record's first byte is its place in this list: add new kinds at the end.
@@ -71,6 +84,8 @@ _KINDS: Final[tuple[type[Record], ...]] = (
     LearnerFinished,
     RunFinished,
     GroupChanged,
+    TasksRepeated,
+    EnsembleScored,
 )
 _CODES: Final = {kind: bytes([code]) for code, kind in enumerate(_KINDS)}
 _DECODERS: Final = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)
@@ -133,6 +148,7 @@ def _row(result: TaskResult) -> TaskRow:
         text_of(result.value) if result.done else NOT_KEPT,
         result.cpu_seconds,
         result.max_rss,
+        registered_text(result.registered) if result.done else "",
     )
 
 

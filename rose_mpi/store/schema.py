@@ -14,6 +14,8 @@ NUMBER: Final = "1"
 LEARNERS: Final = "learners"
 TASKS: Final = "tasks"
 STATE: Final = "state"
+SCORED: Final = "scored"
+CALIBRATION: Final = "calibration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ PER_ITERATION: Final = {
     "metric": Meaning(NUMBER, "stop metric, mean over the models"),
     "uncertainty": Meaning(NUMBER, "mean score of the queried candidates"),
     "pool_uncertainty": Meaning(NUMBER, "mean score of all candidates that could be queried"),
+    "candidates": Meaning(NUMBER, "size of the pool that was scored, 0 where none was"),
     "started": Meaning(TIME, "start of the iteration"),
     "finished": Meaning(TIME, "end of the iteration"),
     "should_stop": Meaning(NUMBER, "1 where the criterion to stop was met"),
@@ -63,6 +66,7 @@ TASK_COLUMNS: Final = {
     "result": Meaning(NUMBER, "value it returned, as JSON; empty where there is none"),
     "cpu_seconds": Meaning("s", "processor time of its processes"),
     "max_rss": Meaning("byte", "largest resident set of its processes"),
+    "registered": Meaning(NUMBER, "state that it registered, as JSON; null where JSON cannot say it"),
 }
 
 _EMPTY: Final = "%"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from rose_mpi.events import (
+    EnsembleScored,
     GroupChanged,
     IterationFinished,
     LearnerFinished,
@@ -18,9 +19,11 @@ from rose_mpi.events import (
     RunStarted,
     RunStatus,
     StopReason,
+    TasksRepeated,
 )
 from rose_mpi.iteration import IterationState
 from rose_mpi.store.records import Record, TaskRow
+from rose_mpi.tasks import TaskId
 
 TaskColumn = MutableSequence[Any]
 _TYPECODES: Final = {int: "q", float: "d"}
@@ -43,6 +46,36 @@ class TaskTable:
         for name, column in self.columns.items():
             column.extend(columns[name])
 
+    def remove(self, tasks: Collection[TaskId]) -> None:
+        """Remove all attempts of tasks that ended lately; of each the attempt 0 is there."""
+        wanted, learner = set(tasks), self.columns["learner"]
+        learners = {task.learner for task in tasks}
+        for number in range(len(self) - 1, -1, -1):
+            if not wanted:
+                return
+            if learner[number] in learners and (task := self.task(number)) in tasks:
+                if self.columns["attempt"][number] == 0:
+                    wanted.discard(task)
+                for column in self.columns.values():
+                    del column[number]
+
+    def task(self, number: int) -> TaskId:
+        """The task that an attempt belongs to."""
+        column = self.columns
+        return TaskId(
+            column["learner"][number],
+            column["iteration"][number],
+            column["stage"][number],
+            column["index"][number],
+            column["model"][number],
+        )
+
+    def copy(self) -> TaskTable:
+        """The same attempts in a table of its own."""
+        table = TaskTable()
+        table.columns = {name: column[:] for name, column in self.columns.items()}
+        return table
+
     def __len__(self) -> int:
         return len(self.columns["learner"])
 
@@ -55,10 +88,17 @@ class TaskTable:
 
 @dataclass(slots=True)
 class LearnerRecord:
-    """One learner so far; ``stop_reason`` is ``None`` and ``finished`` NaN while it runs."""
+    """One learner so far; ``stop_reason`` is ``None`` and ``finished`` NaN while it runs.
+
+    Attributes
+    ----------
+    scored:
+        What was chosen in an iteration that has not ended; ``None`` where nothing was.
+    """
 
     started: LearnerStarted
     iterations: list[IterationState] = field(default_factory=list)
+    scored: EnsembleScored | None = None
     stop_reason: StopReason | None = None
     error: str = ""
     finished: float = float("nan")
@@ -70,6 +110,17 @@ class LearnerRecord:
             return RunStatus.RUNNING
         return _STATUS.get(self.stop_reason, RunStatus.DONE)
 
+    def begin(self, started: LearnerStarted) -> None:
+        """Begin again after an interruption; what was done stays."""
+        self.started, self.stop_reason, self.error, self.finished = started, None, "", float("nan")
+
+    def end_iteration(self, state: IterationState) -> None:
+        """Take in an iteration; one of its number gives way, with all that follow."""
+        self.scored = None
+        while self.iterations and self.iterations[-1].iteration >= state.iteration:
+            self.iterations.pop()
+        self.iterations.append(state)
+
 
 @dataclass(slots=True)
 class RunRecord:
@@ -80,6 +131,7 @@ class RunRecord:
     finished: float = float("nan")
     learners: dict[str, LearnerRecord] = field(default_factory=dict)
     tasks: TaskTable = field(default_factory=TaskTable)
+    _awaited: set[str] = field(default_factory=set, repr=False, compare=False)
     _groups: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def add(self, record: Record) -> None:
@@ -87,12 +139,15 @@ class RunRecord:
         match record:
             case TaskRow():
                 self.tasks.append(record)
+            case TasksRepeated(tasks):
+                self.tasks.remove(tasks)
+            case EnsembleScored(learner):
+                self.learners[learner].scored = record
             case IterationFinished(state):
-                self.learners[state.learner].iterations.append(state)
+                self.learners[state.learner].end_iteration(state)
             case LearnerStarted(learner):
-                group = self._groups.pop(learner, record.group)
-                self.learners[learner] = LearnerRecord(replace(record, group=group))
-            case GroupChanged(learner, group) if learner in self.learners:
+                self._begin(replace(record, group=self._groups.pop(learner, record.group)))
+            case GroupChanged(learner, group) if learner in self.learners and learner not in self._awaited:
                 known = self.learners[learner]
                 known.started = replace(known.started, group=group)
             case GroupChanged(learner, group):
@@ -107,7 +162,16 @@ class RunRecord:
             case RunFinished(status, finished):
                 self.status, self.finished = status, finished
             case RunStarted():
-                self.started = record
+                self.started, self.status, self.finished = record, RunStatus.RUNNING, float("nan")
+                self._awaited = set(self.learners)
+
+    def _begin(self, learner: LearnerStarted) -> None:
+        self._awaited.discard(learner.learner)
+        known = self.learners.get(learner.learner)
+        if known:
+            known.begin(learner)
+        else:
+            self.learners[learner.learner] = LearnerRecord(learner)
 
 
 _STATUS: Final = {

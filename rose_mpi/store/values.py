@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from rose_mpi.tasks import FileArray, RankArray
 
 NOT_KEPT: Final = ""
+UNSAYABLE: Final = "null"
 _WRAPPED: Final = "value"
 _MARKS: Final = (frozenset({"file"}), frozenset({"rank", "key"}), frozenset({_WRAPPED}))
 
@@ -47,6 +49,26 @@ def value_of(text: str) -> Any:
     if _WRAPPED in value:
         return value[_WRAPPED]
     return FileArray(value["file"]) if "file" in value else RankArray(**value)
+
+
+def registered_text(pickled: bytes) -> str:
+    """State that a task registered, as a rank of this job pickled it, as JSON text.
+
+    Empty where there is none; :data:`UNSAYABLE` where JSON cannot say it without a change.
+    """
+    if not pickled:
+        return ""
+    state = pickle.loads(pickled)
+    return json.dumps(state, default=_plain) if _is_sayable(state) else UNSAYABLE
+
+
+def _is_sayable(value: Any) -> bool:
+    """Whether JSON gives the same value back; NumPy's numbers count as Python's."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_sayable(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_sayable, value))
+    return value is None or isinstance(value, bool | int | float | str | np.bool_ | np.number)
 
 
 def _plain(value: Any) -> Any:

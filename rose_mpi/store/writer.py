@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rose_mpi.errors import StoreError
 from rose_mpi.events import Event, RunStarted
 from rose_mpi.layout import Layout
+from rose_mpi.store.contents import Contents
 from rose_mpi.store.keeper import Keeper
 from rose_mpi.store.records import Record, record_of
 from rose_mpi.store.service import Service
@@ -30,11 +31,13 @@ class ResultsWriter:
         Called once, from the writer's thread, when it has given up: the run should end then.
     beat:
         Called every few seconds from the writer's thread; a :class:`StoreError` ends the writing.
+    saved:
+        What is there of an earlier part of the run, which goes on; the writer's from now on.
 
     Raises
     ------
     StoreError
-        If there is a results file or a log already, or the folder cannot be made.
+        If there is a results file or a log already that is not ``saved``, or the folder cannot be made.
     """
 
     def __init__(
@@ -42,8 +45,11 @@ class ResultsWriter:
         layout: Layout,
         on_failure: Callable[[BaseException], None] | None = None,
         beat: Callable[[], None] = lambda: None,
+        saved: Contents | None = None,
     ) -> None:
-        _claim(layout)
+        if saved is None:
+            _claim(layout)
+        self._saved = saved
         self._layout = layout
         self._on_failure = on_failure
         self._beat = beat
@@ -88,7 +94,7 @@ class ResultsWriter:
                 return
             if not isinstance(first, RunStarted):
                 raise RuntimeError(f"the first event of a run must be RunStarted, not {type(first).__name__}")
-            self._keeper = Keeper(self._layout, first)
+            self._keeper, self._saved = Keeper(self._layout, first, self._saved), None
             Service(self._layout, self._keeper, self._queue, self._beat).run()
         except BaseException as error:
             self._failure = error

@@ -41,7 +41,8 @@ def test_the_second_run_is_refused_and_a_killed_one_is_taken_over(tmp_path):
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
-    third = run_rose_mpi(0, "config.toml", "--set", "tasks.simulation.command=echo 1", cwd=tmp_path, timeout=60)
+    change = ("--set", "tasks.simulation.command=echo 1")
+    third = run_rose_mpi(0, "config.toml", *change, cwd=tmp_path, timeout=60)
     assert third.code == 0, third
     left = {path.name for path in tmp_path.iterdir()}
     assert {"results.h5", "results.1.h5", "results.1.h5.log"} <= left

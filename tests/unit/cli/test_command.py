@@ -163,7 +163,7 @@ def test_run_may_be_left_out(monkeypatch, words):
     with pytest.raises(SystemExit) as end:
         _main(monkeypatch, *words)
     assert end.value.code == 3
-    assert calls == [("config.toml", (), None, None, "--quiet" in words, 0)]
+    assert calls == [("config.toml", (), None, None, "--quiet" in words, 0, False, False)]
 
 
 def test_run_hands_on_its_options(monkeypatch):
@@ -171,14 +171,22 @@ def test_run_hands_on_its_options(monkeypatch):
     options = ["--output", "o.h5", "--max-iter", "4", "-vv", "--set", "run.seed=1", "--set", "a=b"]
     with pytest.raises(SystemExit):
         _main(monkeypatch, "config.toml", *options)
-    assert calls == [("config.toml", ("run.seed=1", "a=b"), "o.h5", 4, False, 2)]
+    assert calls == [("config.toml", ("run.seed=1", "a=b"), "o.h5", 4, False, 2, False, False)]
+    with pytest.raises(SystemExit):
+        _main(monkeypatch, "config.toml", "--resume", "--force")
+    assert calls[1:] == [("config.toml", (), None, None, False, 0, True, True)]
+
+
+def test_force_alone_is_refused(project):
+    done = rose_mpi("config.toml", "--force", cwd=project.folder)
+    assert (done.returncode, done.stderr) == (2, "rose-mpi: --force has no effect without --resume\n")
 
 
 def _recorded_runs(monkeypatch):
     """Replace what ``run`` starts by a note of how it was called."""
     calls = []
     module = type(sys)("rose_mpi.cli.run")
-    module.run = lambda *arguments: calls.append(arguments) or 3
+    module.run = lambda *arguments, **named: calls.append((*arguments, *named.values())) or 3
     monkeypatch.setitem(sys.modules, "rose_mpi.cli.run", module)
     return calls
 

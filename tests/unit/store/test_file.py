@@ -96,7 +96,7 @@ def test_every_dataset_has_units_a_long_name_and_axes(results):
         assert (file.attrs["run"], file.attrs["status"], file.attrs["seed"]) == ("run-1", "failed", 7)
         assert (file.attrs["started"], file.attrs["finished"]) == (T0, T0 + 10)
         assert list(file["learners"]) == ["random", "entropy"]
-    assert len(datasets) == 2 * 13 + 1 + 19
+    assert len(datasets) == 2 * 14 + 1 + 20
 
 
 def test_the_columns_of_the_tasks_are_described_in_their_order():

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from rose_mpi.events import LearnerStarted
 from rose_mpi.layout import Layout
 from rose_mpi.store import keeper as keeper_module
 from rose_mpi.store.budget import FoldBudget
@@ -124,13 +123,6 @@ def test_a_partial_write_is_taken_up_where_it_stopped(layout, keeper, monkeypatc
         assert keeper.written == 1
     add(keeper, EVENTS[6])
     assert contents(read_results(layout.results)) == contents(folded(*EVENTS[:7]))
-
-
-def test_a_learner_that_began_again_starts_empty():
-    again = LearnerStarted("entropy", "uq", (3,), ("mlp", "forest"), "", 0.0, "", 0)
-    run = folded(*EVENTS, again)
-    assert run.learners["entropy"].started == again
-    assert run.learners["entropy"].iterations == []
 
 
 def test_the_next_fold_waits_until_all_folds_cost_two_percent():

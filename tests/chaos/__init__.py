@@ -1,0 +1,1 @@
+"""Kills runs at random moments, resumes them, and compares what they come to with an uninterrupted run."""
