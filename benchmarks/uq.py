@@ -3,19 +3,24 @@
     python benchmarks/uq.py [--threads 2]
 
 It takes two minutes and 2 GB of memory. The three are timed in turn; medians of the rounds are shown,
-with their quotients, and then the same as JSON lines. A plain read is a compiled sum over the predictions as
-8-byte integers, on as many threads.
+with their quotients and the memory that the kernel takes beyond the predictions and its scores, and then the
+same as JSON lines. A plain read is a compiled sum over the predictions as 8-byte integers, on as many
+threads. The first calls of kernels in a new process, compiled before, are timed at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -27,7 +32,9 @@ from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.selection import top_k
 
 SHAPES = {CLASSIFICATION: (16, 200_000, 10), REGRESSION: (64, 1_000_000)}
+TARGETS = {CLASSIFICATION: "int64", REGRESSION: "float64"}
 ROUNDS = 7
+SLOW = ("predictive_interval_width", "variation_ratio", "vote_entropy", "average_kl", "crps")
 Formula = Callable[..., Any]
 
 
@@ -39,6 +46,11 @@ def entropy(p: np.ndarray) -> np.ndarray:
 def two_best(p: np.ndarray) -> np.ndarray:
     """The second best and the best mean probability."""
     return np.partition(p.mean(axis=0), -2, axis=1)[:, -2:]
+
+
+def vote_shares(p: np.ndarray) -> np.ndarray:
+    """Share of the votes of each class."""
+    return (p.argmax(axis=2)[..., None] == np.arange(p.shape[2])).mean(axis=0)
 
 
 def majority(p: np.ndarray) -> np.ndarray:
@@ -65,11 +77,16 @@ FORMULAS: dict[tuple[str, str], Formula] = {
     ("mutual_information", CLASSIFICATION): lambda p, y: entropy(p.mean(axis=0)) - entropy(p).mean(axis=0),
     ("variation_ratio", CLASSIFICATION): lambda p, y: 1 - majority(p),
     ("margin", CLASSIFICATION): lambda p, y: np.diff(two_best(p))[:, 0],
+    ("vote_entropy", CLASSIFICATION): lambda p, y: entropy(vote_shares(p)),
+    ("average_kl", CLASSIFICATION): lambda p, y: np.sum(
+        p * np.log((p + 1e-8) / (p.mean(axis=0) + 1e-8)), axis=2
+    ).mean(axis=0),
     ("least_confidence", CLASSIFICATION): lambda p, y: 1 - p.mean(axis=0).max(axis=1),
     ("negative_log_likelihood", CLASSIFICATION): lambda p, y: (
         -np.log(p.mean(axis=0)[np.arange(len(y)), y] + 1e-8)
     ),
     ("predictive_variance", REGRESSION): lambda p, y: p.var(axis=0),
+    ("predictive_std", REGRESSION): lambda p, y: p.std(axis=0),
     ("predictive_interval_width", REGRESSION): lambda p, y: np.diff(
         np.percentile(p, [2.5, 97.5], axis=0), axis=0
     )[0],
@@ -80,7 +97,7 @@ FORMULAS: dict[tuple[str, str], Formula] = {
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians in seconds, and what they come to."""
+    """Medians in seconds, and what they come to; MB of memory."""
 
     name: str
     dtype: str
@@ -90,6 +107,7 @@ class Timing:
     times_numpy: float
     part_of_read: float
     gigabytes_per_second: float
+    extra_memory: float
 
 
 @numba.njit(nogil=True)
@@ -124,6 +142,38 @@ def medians(functions: list[Callable[[], Any]], once: int | None = None) -> list
     return [statistics.median(t) for t in times]
 
 
+def extra_memory(function: Callable[[], Any], result: int) -> float:
+    """MB that a call takes at its peak beyond ``result`` bytes that it returns."""
+    function()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
+    function()
+    return max(resident("VmHWM") - before - result / 1e6, 0.0)
+
+
+def resident(what: str) -> float:
+    """MB of this process's memory that are resident now (VmRSS), or were at most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(what))
+
+
+def first_call(name: str, task_type: str) -> float:
+    """Seconds of a kernel's first call in a new process where numba has been imported."""
+    shape = SHAPES[task_type][2:]
+    code = f"""
+import time, numpy as np, numba
+from rose_mpi.uq.evaluate import evaluate
+from rose_mpi.uq.registry import METRICS
+from rose_mpi.uq.scorer import UQScorer
+predictions = np.full((16, 300, *{shape}), 1 / 10, np.float32)
+start = time.perf_counter()
+evaluate(METRICS[{name!r}], UQScorer({task_type!r}), predictions, np.zeros(300, {TARGETS[task_type]!r}))
+print(time.perf_counter() - start)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
 def predictions_of(task_type: str, dtype: type) -> tuple[np.ndarray, np.ndarray]:
     """Random predictions and targets, the same each time."""
     rng = np.random.default_rng(0)
@@ -145,19 +195,21 @@ def time_kernels(task_type: str, dtype: type, threads: int, pool: ThreadPoolExec
             continue
         metric = METRICS[name]
         evaluate(metric, scorer, np.ascontiguousarray(predictions[:, :1]), targets)
+        score = lambda metric=metric: evaluate(metric, scorer, predictions, targets, threads=threads)  # noqa: E731
+        extra = extra_memory(score, 8 * predictions.shape[1])
         kernel, plain, reading = medians(
             [
-                lambda metric=metric: evaluate(metric, scorer, predictions, targets, threads=threads),
+                score,
                 lambda formula=formula: formula(predictions, targets),
                 lambda: read(predictions, pool, threads),
             ],
-            once=1 if name in ("predictive_interval_width", "variation_ratio", "crps") else None,
+            once=1 if name in SLOW else None,
         )
         label = f"{name} ({task_type})" if len(metric.task_types) > 1 else name
         speed = predictions.nbytes / kernel / 1e9
         dtype_name = np.dtype(dtype).name
         timings.append(
-            Timing(label, dtype_name, kernel, plain, reading, plain / kernel, reading / kernel, speed)
+            Timing(label, dtype_name, kernel, plain, reading, plain / kernel, reading / kernel, speed, extra)
         )
     return timings
 
@@ -169,8 +221,9 @@ def time_selection() -> Timing:
         [lambda: top_k(scores, 1000), lambda: np.argsort(-scores)[:1000], scores.sum]
     )
     speed = scores.nbytes / chosen / 1e9
+    extra = extra_memory(lambda: top_k(scores, 1000), 0)
     return Timing(
-        "top 1000 of 1e6", "float64", chosen, plain, reading, plain / chosen, reading / chosen, speed
+        "top 1000 of 1e6", "float64", chosen, plain, reading, plain / chosen, reading / chosen, speed, extra
     )
 
 
@@ -187,11 +240,19 @@ def main() -> None:
                 timings += time_kernels(task_type, dtype, threads, pool)
     timings.append(time_selection())
     print(f"{threads} threads; classification {SHAPES[CLASSIFICATION]}, regression {SHAPES[REGRESSION]}\n")
-    print(f"{'':42} {'dtype':8} {'kernel':>10} {'NumPy':>10} {'read':>10} {'x NumPy':>8} {'of read':>8}")
+    columns = f"{'kernel':>10} {'NumPy':>10} {'read':>10} {'x NumPy':>8} {'of read':>8} {'extra MB':>8}"
+    print(f"{'':42} {'dtype':8} {columns}")
     for t in timings:
         times = [f"{value * 1e3:7.1f} ms" for value in (t.kernel, t.numpy, t.read)]
-        print(f"{t.name:42} {t.dtype:8} {' '.join(times)} {t.times_numpy:8.1f} {t.part_of_read:8.2f}")
+        quotients = f"{t.times_numpy:8.1f} {t.part_of_read:8.2f} {t.extra_memory:8.1f}"
+        print(f"{t.name:42} {t.dtype:8} {' '.join(times)} {quotients}")
+    calls = {f"{name} ({task_type})": first_call(name, task_type) for name, task_type in FORMULAS}
+    print("\nfirst call in a new process, compiled before")
+    for name, duration in calls.items():
+        print(f"{name:42} {duration * 1e3:7.1f} ms")
     print()
+    for name, duration in calls.items():
+        print(json.dumps({"benchmark": "uq first call", "name": name, "seconds": duration}))
     for t in timings:
         print(json.dumps({"benchmark": "uq", "threads": threads, **asdict(t)}))
 

@@ -29,7 +29,7 @@ def _type_fused(typing: Any, x: Any, y: Any, z: Any) -> tuple[Any, Callable[...,
     return types.float64(types.float64, types.float64, types.float64), build
 
 
-_fused = cast(Callable[[float, float, float], float], intrinsic(_type_fused))
+fused = cast(Callable[[float, float, float], float], intrinsic(_type_fused))
 """``x * y + z``, rounded once."""
 
 
@@ -47,14 +47,14 @@ def natural_log(x: float) -> float:
     m = np.int64((shifted & _MANTISSA) + _ROOT_HALF).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     z = s * s
-    series = _fused(0.14616452869728275, z, 0.1533172134166052)
-    series = _fused(series, z, 0.18182889132993904)
-    series = _fused(series, z, 0.22222211134691972)
-    series = _fused(series, z, 0.2857142862597607)
-    series = _fused(series, z, 0.39999999999899505)
-    series = _fused(series, z, 0.666666666666667)
-    series = _fused(series, z, 2.0)
-    return _fused(exponent, _LOG_2, s * series)
+    series = fused(0.14616452869728275, z, 0.1533172134166052)
+    series = fused(series, z, 0.18182889132993904)
+    series = fused(series, z, 0.22222211134691972)
+    series = fused(series, z, 0.2857142862597607)
+    series = fused(series, z, 0.39999999999899505)
+    series = fused(series, z, 0.666666666666667)
+    series = fused(series, z, 2.0)
+    return fused(exponent, _LOG_2, s * series)
 
 
 @jit
@@ -64,7 +64,7 @@ def quotient(x: float, divisor: float, reciprocal: float) -> float:
     The error of the product is itself found by a fused operation (Markstein 1990).
     """
     approximate = x * reciprocal
-    return _fused(_fused(-divisor, approximate, x), reciprocal, approximate)
+    return fused(fused(-divisor, approximate, x), reciprocal, approximate)
 
 
 @jit

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
+from rose_mpi.uq.kernels.logarithm import fused
 from rose_mpi.uq.kernels.sums import row
 
-TILE = 2048
+TILE = 16384
 """Candidates of a tile."""
 
 SQUARES = TILE
@@ -40,7 +41,7 @@ def _add_eight(
         for value in (a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]):
             difference = np.float64(value) - moments[ORIGIN + i]
             total += difference
-            squares += difference * difference
+            squares = fused(difference, difference, squares)
         moments[i] = total
         moments[SQUARES + i] = squares
 
@@ -50,7 +51,7 @@ def _add_one(values: NDArray[np.floating], moments: NDArray[np.float64]) -> None
     for i in range(values.size):
         difference = np.float64(values[i]) - moments[ORIGIN + i]
         moments[i] += difference
-        moments[SQUARES + i] += difference * difference
+        moments[SQUARES + i] = fused(difference, difference, moments[SQUARES + i])
 
 
 @jit

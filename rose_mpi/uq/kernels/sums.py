@@ -15,7 +15,7 @@ _LOWEST = -1e-6
 _HIGHEST = 1.0 + 1e-6
 _SUM_TOLERANCE = 5e-3
 _TILE = 8192
-_TILE_OF_ALL = 1 << 17
+_TILE_OF_ALL = 1 << 16
 
 
 @jit
