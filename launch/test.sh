@@ -35,8 +35,8 @@ run_mpi() {
 run() {
     echo "=== $1"
     case $1 in
-    unit) run_pytest tests --ignore=tests/mpi --ignore=tests/system ;;
-    system) run_pytest tests/system ;;
+    unit) run_pytest tests --ignore=tests/mpi --ignore=tests/system --ignore=tests/chaos ;;
+    system) run_pytest tests/system tests/chaos ;;
     mpi_[0-9]*) run_mpi "${1#mpi_}" ;;
     *) fail "no part of the tests is called '$1'; there are: unit system mpi_1 mpi_2 mpi_4" ;;
     esac || failed="$failed $1"
