@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from rose_mpi.positional import out_of_band, positional
+
+GPUS_AND_RANKS: Final = (
+    "gpus_per_rank is for tasks on one rank; with several the launcher gives them, such as "
+    "launcher = 'srun --overlap --exact -n {ranks} --gpus-per-task=1 {command}'"
+)
+"""Why a task has one or the other."""
 
 
 class TaskStatus(StrEnum):

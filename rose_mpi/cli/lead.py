@@ -70,7 +70,7 @@ def lead(
 def _run(
     session: Session, config: RunConfig, stopping: Stopping, display: Display, resumption: Resumption | None
 ) -> tuple[ExitCode, str]:
-    _refuse_too_wide(config, session)
+    _refuse_too_large(config, session)
     run = Run(
         session,
         config.plan,
@@ -92,9 +92,10 @@ def _run(
     return _CODES[status], under_way
 
 
-def _refuse_too_wide(config: RunConfig, session: Session) -> None:
-    """Refuse tasks that need more ranks than all learners together have."""
+def _refuse_too_large(config: RunConfig, session: Session) -> None:
+    """Refuse tasks that need more ranks than all learners together have, or more than each rank has."""
     ranks = max(1, len(session.hosts) - 1)
+    asking: dict[tuple[int | None, int], tuple[str, Task]] = {}
     for learner in config.learners:
         for name, step in learner.steps.items():
             if isinstance(step.work, Task | Function) and step.work.ranks > ranks:
@@ -102,6 +103,12 @@ def _refuse_too_wide(config: RunConfig, session: Session) -> None:
                     f"{learner.name}.{name} needs ranks = {step.work.ranks}, but this job has {ranks} for "
                     f"tasks: start it with mpirun -n {step.work.ranks + 1} or more"
                 )
+            if isinstance(step.work, Task):
+                needs = step.work.cores_per_rank, step.work.gpus_per_rank
+                asking.setdefault(needs, (f"{learner.name}.{name}", step.work))
+    for where, task in asking.values():
+        if shortage := session.shortage(task, dedicated=config.plan.dedicated_coordinator):
+            raise UsageError(f"{where} {shortage}")
 
 
 async def _learn(config: RunConfig, run: Run, stopping: Stopping) -> RunStatus:

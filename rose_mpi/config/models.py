@@ -17,12 +17,12 @@ from rose_mpi.config.values import (
     Environment,
     Expressions,
     Finite,
+    Gpus,
     Iterations,
     Launcher,
     Modules,
     Name,
     Names,
-    NoGpu,
     Parameters,
     Positive,
     QuerySize,
@@ -52,7 +52,7 @@ class TaskTable(Table):
     retries: Retries | None = None
     ranks: Count | None = None
     cores_per_rank: Positive | None = None
-    gpus_per_rank: NoGpu | None = None
+    gpus_per_rank: Gpus | None = None
     environment: Environment | None = None
     shell: bool | None = None
     isolated: bool | None = None

@@ -12,7 +12,7 @@ from rose_mpi.config.layers import Layer, Layers
 from rose_mpi.config.models import CountedTaskTable
 from rose_mpi.learners.spec import MAY_SKIP, OnFailure, Step
 from rose_mpi.schedules import ByIteration, Computed, Constant, Schedule
-from rose_mpi.tasks import Function, Task
+from rose_mpi.tasks import GPUS_AND_RANKS, Function, Task
 
 WORK: Final = ("command", "function")
 _TASK_KEYS: Final = tuple(CountedTaskTable.model_fields)
@@ -120,6 +120,8 @@ class StepBuilder:
         if cwd is not None:
             for message in scripts.folder_faults(cwd, self.root):
                 self.faults.add(layers.path("cwd"), message)
+        if layers.get("gpus_per_rank", 0) and layers.get("ranks", 1) > 1:
+            self.faults.add(layers.path("gpus_per_rank"), GPUS_AND_RANKS, layers.path("ranks"))
         return Task(
             executable=layers.get("command"),
             ranks=self._ranks(layers),

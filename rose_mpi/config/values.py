@@ -125,12 +125,6 @@ def _ranks_per_learner(value: Any) -> int | None:
     raise ValueError(f"must be 'auto' or a whole number from 1 on, not {described(value)}")
 
 
-def _no_gpu(value: int) -> int:
-    if value != 0:
-        raise ValueError("GPUs are not handed out to tasks yet: leave it out or write 0")
-    return value
-
-
 def _launcher(value: str) -> str:
     try:
         words = shlex.split(value)
@@ -181,7 +175,7 @@ Delay = Annotated[float, PlainValidator(_delay)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
 Parameters = Annotated[dict[str, float | str], PlainValidator(_parameters)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]
-NoGpu = Annotated[int, AfterValidator(_no_gpu)]
+Gpus = Annotated[int, Field(ge=0, le=1_000)]
 Launcher = Annotated[str, AfterValidator(_launcher)]
 Reference = Annotated[str, AfterValidator(_reference)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

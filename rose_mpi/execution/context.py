@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rose_mpi.execution.gpus import Gpus
 from rose_mpi.layout import Layout
 
 
@@ -25,6 +26,8 @@ class RunContext:
         Cores that the rank's tasks may use.
     environment:
         Variables from the configuration, for all tasks.
+    gpus:
+        GPUs that no other rank has.
     preload:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     launcher:
@@ -38,5 +41,6 @@ class RunContext:
     host: str
     cpus: frozenset[int]
     environment: Mapping[str, str] = field(default_factory=dict)
+    gpus: Gpus = field(default_factory=Gpus)
     preload: tuple[str, ...] | None = None
     launcher: str = ""

@@ -11,6 +11,7 @@ from rose_mpi.execution.environment import task_environment, usual_environment
 from rose_mpi.execution.folders import prepare_result, workdir
 from rose_mpi.execution.isolated.call import CHILD
 from rose_mpi.execution.launcher import Place, launched
+from rose_mpi.execution.share import Share
 from rose_mpi.execution.spawned import Spawn, WarmStart
 from rose_mpi.tasks import Task, TaskCall
 
@@ -22,22 +23,35 @@ def warm_start_of(context: RunContext) -> WarmStart | None:
     return WarmStart((*context.preload, CHILD), usual_environment(context), speaks_for_all=context.rank == 0)
 
 
-def spawn_of(call: TaskCall, attempt: int, context: RunContext, places: Sequence[Place] = ()) -> Spawn:
+def spawn_of(
+    call: TaskCall,
+    attempt: int,
+    context: RunContext,
+    places: Sequence[Place] = (),
+    gpus: Sequence[str] = (),
+) -> Spawn:
     """The process for one attempt of an executable; the folder of its result exists afterwards.
 
     Parameters
     ----------
     places:
         Where its MPI processes run, this rank first; none for a command that needs one rank only.
+    gpus:
+        Those of the rank that it alone may use.
 
     Raises
     ------
     TaskError
-        If the command is not usable, its program is not found, or the folder of its result cannot
-        be made.
+        If the command is not usable, its program is not found, the rank has too few cores or GPUs, or the
+        folder of its result cannot be made.
     """
     assert isinstance(call.work, Task)
+    for cpus in [place.cpus for place in places] or [context.cpus]:
+        if shortage := Share(cpus, context.gpus).shortage(call.work):
+            raise TaskError(f"{call.id} {shortage}")
     words, variables = argv(call, context), task_environment(call, attempt, context)
+    if gpus:
+        variables[context.gpus.variable] = ",".join(gpus)
     paths = context.layout.task(call.id, attempt)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",

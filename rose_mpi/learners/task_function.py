@@ -13,7 +13,7 @@ from rose_mpi.execution.command import with_options
 from rose_mpi.execution.pickled import pickled_call, python_value
 from rose_mpi.learners.spec import COUNTED, MAY_SKIP, Criterion, OnFailure
 from rose_mpi.nearest import suggested
-from rose_mpi.tasks import Function, Task
+from rose_mpi.tasks import GPUS_AND_RANKS, Function, Task
 
 _DESCRIPTION: Final = tuple(
     each.name for each in fields(Task) if each.name not in ("executable", "arguments")
@@ -207,13 +207,14 @@ def checked(task: Task, name: str) -> Task:
         "timeout": task.timeout is not None and not task.timeout > 0,
         "retries": not isinstance(task.retries, int) or task.retries < 0,
         "ranks": not isinstance(task.ranks, int) or task.ranks < 1,
+        "gpus_per_rank": not isinstance(task.gpus_per_rank, int) or task.gpus_per_rank < 0,
         "cores_per_rank": task.cores_per_rank is not None and not task.cores_per_rank >= 1,
     }
     for key, wrong in problems.items():
         if wrong:
             raise UsageError(f"{name}: a task cannot have {key} = {getattr(task, key)!r}")
-    if task.gpus_per_rank:
-        raise UsageError(f"{name}: GPUs are not handed out to tasks yet: leave gpus_per_rank out")
+    if task.gpus_per_rank and task.ranks > 1:
+        raise UsageError(f"{name}: {GPUS_AND_RANKS}")
     return replace(task, arguments=tuple(map(str, task.arguments)), environment=dict(task.environment))
 
 

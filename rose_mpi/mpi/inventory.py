@@ -29,4 +29,4 @@ def mpi_library() -> str:
 def places(world: World) -> list[Place]:
     """The places of all ranks on rank 0, nothing elsewhere; collective."""
     cpus = tuple(sorted(os.sched_getaffinity(0)))
-    return world.comm.gather(Place(world.rank, world.host, cpus, visible_gpus())) or []
+    return world.comm.gather(Place(world.rank, world.host, cpus, visible_gpus().names)) or []

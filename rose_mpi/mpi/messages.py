@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rose_mpi.execution.launcher import Place
+from rose_mpi.execution.share import Share
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.loan_messages import LoanMessage
 from rose_mpi.mpi.wide_messages import WideMessage
@@ -48,12 +49,12 @@ class Hello:
     """A rank is there. To the coordinator."""
 
     host: str
-    cpus: frozenset[int]
+    share: Share
 
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The run begins. To every rank, with the cores that its tasks may use and how many it can count on.
+    """The run begins. To every rank, with what its tasks may use and how many cores it can count on.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class Welcome:
     """
 
     settings: Settings
-    cpus: frozenset[int]
+    share: Share
     threads: int
     neighbours: tuple[int, ...]
 

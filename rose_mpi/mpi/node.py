@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rose_mpi.execution.context import RunContext
+from rose_mpi.execution.gpus import visible_gpus
+from rose_mpi.execution.share import Share
 from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import COORDINATOR, Channel
@@ -49,8 +51,8 @@ class Node:
 
     def start(self) -> None:
         """Begin to answer messages, and tell the coordinator so."""
-        cpus = frozenset(os.sched_getaffinity(0))
-        self.channel.send(COORDINATOR, m.Hello(self.world.host, cpus))
+        share = Share(frozenset(os.sched_getaffinity(0)), visible_gpus())
+        self.channel.send(COORDINATOR, m.Hello(self.world.host, share))
         self._thread.start()
 
     def tell_coordinator(self, message: m.Message) -> None:
@@ -78,7 +80,8 @@ class Node:
             layout=settings.layout,
             rank=self.world.rank,
             host=self.world.host,
-            cpus=message.cpus,
+            cpus=message.share.cpus,
+            gpus=message.share.gpus,
             environment=settings.environment,
             preload=settings.preload,
             launcher=settings.launcher,

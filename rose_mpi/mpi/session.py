@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Final
 
 from rose_mpi.errors import LauncherError
 from rose_mpi.events import Observer
 from rose_mpi.execution.affinity import share_of_node
+from rose_mpi.execution.gpus import share_of_gpus
+from rose_mpi.execution.share import Share
 from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.coordinator import Coordinator
 from rose_mpi.mpi.executor import MpiExecutor
@@ -20,6 +23,7 @@ from rose_mpi.mpi.loan_messages import LoanRefused, LoanReturned
 from rose_mpi.mpi.node import Node
 from rose_mpi.mpi.world import World
 from rose_mpi.scheduling.groups import check_group_size
+from rose_mpi.tasks import Task
 
 ARRIVAL_SECONDS: Final = 60.0
 SETTLE_SECONDS: Final = 5.0
@@ -101,7 +105,7 @@ class Session:
         """
         learners = self._ranks_for_learners()
         check_group_size(len(learners), ranks_per_learner)
-        helping = 1 < self._world.size <= HELPING_SIZE and not dedicated
+        helping = self._helps(dedicated)
         coordinator = self._coordinator = Coordinator(
             self._node.channel,
             learners,
@@ -121,10 +125,18 @@ class Session:
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
             }
         )
-        running = frozenset((0, *learners) if helping else learners)
-        self._node.progress.post(lambda: self._welcome(settings, running))
+        self._node.progress.post(lambda: self._welcome(settings, self._running(dedicated)))
         self._node.progress.post(coordinator.begin)
         return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
+
+    def shortage(self, task: Task, *, dedicated: bool) -> str:
+        """What a task asks for and does not get on every rank that may run it; empty if nothing."""
+        running = self._running(dedicated)
+        shares = self._shares(running)
+        for rank in sorted(running):
+            if shortage := shares[rank].shortage(task):
+                return f"{shortage} (rank {rank} on {self._hellos[rank].host}): start fewer ranks on a host"
+        return ""
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> str:
         """End what nobody waits for, and wait until all has come to its end, but so many seconds at most.
@@ -179,16 +191,36 @@ class Session:
             ranks.setdefault(host, []).append(rank)
         return ranks
 
-    def _welcome(self, settings: m.Settings, running: frozenset[int]) -> None:
+    def _helps(self, dedicated: bool) -> bool:
+        """Whether this rank runs executables beside its own work."""
+        return 1 < self._world.size <= HELPING_SIZE and not dedicated
+
+    def _running(self, dedicated: bool) -> frozenset[int]:
+        """The ranks that run tasks."""
+        learners = self._ranks_for_learners()
+        return frozenset((0, *learners) if self._helps(dedicated) else learners)
+
+    def _shares(self, running: Collection[int]) -> dict[int, Share]:
+        """What of its node is each rank's."""
+        shares = {}
         for ranks in self._by_host().values():
-            peers = [(rank, self._hellos[rank].cpus) for rank in ranks if rank in running]
+            peers = {rank: self._hellos[rank].share for rank in ranks if rank in running}
+            cpus = [(rank, share.cpus) for rank, share in peers.items()]
+            gpus = [(rank, share.gpus) for rank, share in peers.items()]
             for rank in ranks:
-                mask = self._hellos[rank].cpus
-                sharing = sum(1 for _, other in peers if other == mask) or 1
-                cpus = share_of_node(mask, peers, rank)
-                self._node.channel.send(
-                    rank, m.Welcome(settings, cpus, max(1, len(mask) // sharing), tuple(ranks))
-                )
+                seen = self._hellos[rank].share
+                own = share_of_gpus(seen.gpus, gpus, rank)
+                shares[rank] = Share(share_of_node(seen.cpus, cpus, rank), own)
+        return shares
+
+    def _welcome(self, settings: m.Settings, running: Collection[int]) -> None:
+        shares = self._shares(running)
+        for ranks in self._by_host().values():
+            masks = Counter(self._hellos[rank].share.cpus for rank in ranks if rank in running)
+            for rank in ranks:
+                mask = self._hellos[rank].share.cpus
+                threads = max(1, len(mask) // (masks[mask] or 1))
+                self._node.channel.send(rank, m.Welcome(settings, shares[rank], threads, tuple(ranks)))
 
     def _say_goodbye(self) -> None:
         for rank in range(self._world.size):

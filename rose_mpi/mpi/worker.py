@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.executable import spawn_of, warm_start_of
+from rose_mpi.execution.gpus import GpuPool
 from rose_mpi.execution.helper_client import Helper
 from rose_mpi.execution.isolated.call import IsolatedCall, warm_start_for_functions
 from rose_mpi.execution.launcher import Place
@@ -17,14 +19,20 @@ from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskEnded
 from rose_mpi.mpi.progress import Progress
-from rose_mpi.tasks import Function, TaskResult, TaskStatus, runs_in_rank
+from rose_mpi.tasks import Function, Task, TaskResult, TaskStatus, runs_in_rank
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    leader: int
+    order: RunTask
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    leader: int
-    order: RunTask
+    given: _Given
     isolated: IsolatedCall | None
+    gpus: tuple[str, ...]
 
 
 class Worker:
@@ -53,6 +61,8 @@ class Worker:
         self._functions = FunctionQueue(self.caller, channel, runner, progress)
         self._helper = Helper(context.run, context.cpus, warm_start_of(context))
         self._preloads = context.preload is not None
+        self._gpus = GpuPool(context.gpus)
+        self._waiting: deque[_Given] = deque()
         self._running: dict[str, _Running] = {}
 
     def fileno(self) -> int:
@@ -64,27 +74,18 @@ class Worker:
         if runs_in_rank(order.call.work):
             self._functions.add(leader, order)
             return
-        try:
-            isolated = self._isolated(order)
-            spawn = (
-                isolated.spawn()
-                if isolated
-                else spawn_of(order.call, order.attempt, self._context, order.places)
-            )
-        except TaskError as error:
-            failed = self.caller.unrun(order, TaskStatus.FAILED, str(error))
-            self._channel.send(leader, TaskEnded((failed,)))
-            return
-        self._running[spawn.token] = _Running(leader, order, isolated)
-        self._helper.start(spawn)
-        self._progress.spins = False
+        self._waiting.append(_Given(leader, order))
+        self._start_waiting()
 
     def kill(self, order: KillTask) -> None:
         """End an attempt and all its processes; a function that has begun goes on to its end."""
         for token, running in self._running.items():
-            if (running.order.call.id, running.order.attempt) == (order.task, order.attempt):
+            if (running.given.order.call.id, running.given.order.attempt) == (order.task, order.attempt):
                 self._helper.kill(token)
                 return
+        for given in [given for given in self._waiting if given.order.call.id == order.task]:
+            self._waiting.remove(given)
+            self._unrun(given, TaskStatus.CANCELLED, "cancelled before it began")
         self._functions.cancel(order.task)
 
     def drop(self, order: DropArrays) -> None:
@@ -97,15 +98,46 @@ class Worker:
         ended: dict[int, list[TaskResult]] = {}
         for exited in self._helper.poll():
             running = self._running.pop(exited.token)
-            order = running.order
+            order = running.given.order
             if running.isolated:
                 result = self.caller.keep(order, running.isolated.result(exited))
             else:
                 result = result_of(order.call, order.attempt, exited, order.queued, self._context)
-            ended.setdefault(running.leader, []).append(result)
+            self._gpus.give_back(running.gpus)
+            ended.setdefault(running.given.leader, []).append(result)
+        self._start_waiting()
         for leader, results in ended.items():
             self._channel.send(leader, TaskEnded(tuple(results)))
         self._progress.spins = not self._running
+
+    def _start_waiting(self) -> None:
+        """Start processes, in the order of their arrival, as long as there are GPUs for them."""
+        while self._waiting:
+            wanted = _gpus_of(self._waiting[0].order)
+            gpus = self._gpus.take(wanted)
+            if gpus is None and wanted <= len(self._context.gpus.names):
+                return
+            self._start(self._waiting.popleft(), gpus or ())
+
+    def _start(self, given: _Given, gpus: tuple[str, ...]) -> None:
+        order = given.order
+        try:
+            isolated = self._isolated(order)
+            spawn = (
+                isolated.spawn()
+                if isolated
+                else spawn_of(order.call, order.attempt, self._context, order.places, gpus)
+            )
+        except TaskError as error:
+            self._gpus.give_back(gpus)
+            self._unrun(given, TaskStatus.FAILED, str(error))
+            return
+        self._running[spawn.token] = _Running(given, isolated, gpus)
+        self._helper.start(spawn)
+        self._progress.spins = False
+
+    def _unrun(self, given: _Given, status: TaskStatus, reason: str) -> None:
+        self._channel.send(given.leader, TaskEnded((self.caller.unrun(given.order, status, reason),)))
 
     def _isolated(self, order: RunTask) -> IsolatedCall | None:
         """What a function needs that runs in a process of its own; the first has a Python preloaded."""
@@ -119,3 +151,7 @@ class Worker:
     def close(self) -> None:
         """End all tasks and the helper process."""
         self._helper.close()
+
+
+def _gpus_of(order: RunTask) -> int:
+    return order.call.work.gpus_per_rank if isinstance(order.call.work, Task) else 0

@@ -96,7 +96,13 @@ CASES = {
         "'.x' is no name",
     ),
     "ranks": (("ranks = 1", "ranks = 0"), "ranks = 0", "tasks.simulation.ranks", "must be at least 1"),
-    "gpus": (("ranks = 1", "gpus_per_rank = 1"), "gpus_per_rank", "tasks.simulation.gpus_per_rank", "yet"),
+    "gpus": (("ranks = 1", "gpus_per_rank = -1"), "gpus_per_rank", "tasks.simulation.gpus_per_rank", "0"),
+    "gpus of several ranks": (
+        ("ranks = 1", "ranks = 2\ngpus_per_rank = 1"),
+        "gpus_per_rank",
+        "tasks.simulation.gpus_per_rank",
+        "is for tasks on one rank",
+    ),
     "ranks per learner": (
         ('ranks_per_learner = "auto"', 'ranks_per_learner = "all"'),
         "ranks_per",

@@ -9,6 +9,7 @@ import pytest
 
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.executable import spawn_of
+from rose_mpi.execution.gpus import Gpus
 from rose_mpi.execution.helper_client import Helper
 from rose_mpi.execution.result import result_of
 from rose_mpi.tasks import Expects, FileArray, Task, TaskStatus
@@ -99,3 +100,16 @@ def test_a_folder_that_cannot_be_made_is_told(context):
     context.layout.arrays.write_text("a file")
     with pytest.raises(TaskError, match="folder of its result"):
         spawn_of(call_of(Task("true")), 0, context)
+
+
+def test_a_task_is_told_its_gpus_and_refused_without(context):
+    context = replace(context, gpus=Gpus(("3", "4"), "CUDA_VISIBLE_DEVICES"))
+    spawn = spawn_of(call_of(Task("/bin/true", gpus_per_rank=1)), 0, context, gpus=("4",))
+    assert spawn.environment["CUDA_VISIBLE_DEVICES"] == "4"
+    assert "CUDA_VISIBLE_DEVICES" not in spawn_of(call_of(Task("/bin/true")), 0, context).environment
+    with pytest.raises(
+        TaskError, match=r"digits\.3\.training\.2\.mlp needs gpus_per_rank = 3, but the rank has 2"
+    ):
+        spawn_of(call_of(Task("/bin/true", gpus_per_rank=3)), 0, context)
+    with pytest.raises(TaskError, match="needs cores_per_rank = 2, but the rank has 1"):
+        spawn_of(call_of(Task("/bin/true", cores_per_rank=2)), 0, context)
