@@ -10,9 +10,9 @@ import asyncio
 import json
 import logging
 import pickle
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -132,7 +132,7 @@ class ReplayExecutor:
             return True
         if call.expects is Expects.PREDICTION and self._history.scored(task.learner, task.iteration):
             return True
-        return isinstance(value, FileArray) and Path(value.path).exists()
+        return isinstance(value, FileArray) and _is_whole(value.path)
 
     def _tell(self, call: TaskCall) -> None:
         if not self._told:
@@ -142,6 +142,17 @@ class ReplayExecutor:
                 "so it was not recorded",
                 call.id,
             )
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file holds its arrays; what tasks leave is not safe from a power cut."""
+    try:
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return False
+    if isinstance(loaded, np.lib.npyio.NpzFile):
+        loaded.close()
+    return True
 
 
 def _result(call: TaskCall, row: TaskRow, value: Any = None) -> TaskResult:

@@ -86,6 +86,7 @@ class Run:
         """Go on for so many calls; returns how the learners ended, or ``None`` if they were killed."""
         saved = self.record
         history = History(saved)
+        ended = {(name, state.iteration) for name, one in self.learners(saved) for state in one.iterations}
         self.record = saved or RunRecord(STARTED)
         self.record.add(STARTED)
         self.ranks = Ranks(self.observe, self.layout, life, **self.options)
@@ -100,6 +101,11 @@ class Run:
         finally:
             self.ran += [call.id for call in self.ranks.calls]
             self.scored += [request.iteration for request in self.ranks.requests]
+            assert ended.isdisjoint(self.ranks.merged)
+
+    @staticmethod
+    def learners(record):
+        return record.learners.items() if record else ()
 
     def observe(self, event):
         if self.killed:
@@ -302,12 +308,18 @@ def test_what_json_cannot_say_is_made_again_and_told_once(layout, recorded, capl
     assert one.told[0] == TasksRepeated((recorded.id,))
 
 
-def test_an_array_in_a_file_is_made_again_only_if_the_file_is_gone(layout, tmp_path):
-    file = tmp_path / "a.npy"
-    np.save(file, np.zeros(3))
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+@pytest.mark.parametrize("left", [None, 0, 100])
+def test_an_array_in_a_file_is_made_again_only_if_the_file_is_not_whole(layout, tmp_path, name, left):
+    file = tmp_path / name
+    save = np.save if name.endswith("y") else np.savez
+    save(file, np.zeros(300))
     one = One(layout, result(FileArray(str(file))))
     assert one.ask().value == FileArray(str(file))
-    file.unlink()
+    if left is None:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:left])
     assert one.ask().value == "new"
 
 
