@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rose_mpi.errors import StoreError
+from rose_mpi.layout import Layout
+from rose_mpi.store.lock import writer_of
 from rose_mpi.store.reader import read_results
 from tests.chaos.campaign import begun, write_campaign
 from tests.chaos.jobs import Job, Process
@@ -19,7 +21,10 @@ from tests.system.launching import ROSE_MPI, launcher, run_rose_mpi
 
 RANKS = 4
 VICTIMS = ("worker", "leader", "first", "launcher", "task", "all")
-LATEST = 3.0
+LATEST = 2.5
+EARLY = 0.2
+"""Share of the jobs that may be hit while they still start, when there are only some of the processes."""
+
 ORPHANS_AFTER = 30.0
 LONGEST = 120.0
 
@@ -110,7 +115,9 @@ class Harness:
 
     def _hit(self, job: Job, folder: Path) -> None:
         """Kill at random moments until the job's end; see that nothing is left then."""
-        while self._left and not _ends_within(job, self._chance.uniform(0.3, LATEST)):
+        if self._left and self._chance.random() > EARLY:
+            _await_begin(job, folder)
+        while self._left and not _ends_within(job, self._chance.uniform(0.1, LATEST)):
             victim = self._chance.choice(VICTIMS)
             killed = self._victims(victim, job.processes(), folder)
             job.kill(killed)
@@ -153,6 +160,13 @@ def _leader(folder: Path, chance: random.Random) -> int:
     results = folder / "results.h5"
     learners = list(read_results(results).learners.values()) if results.exists() else []
     return chance.choice(learners).started.group[0] if learners else 1
+
+
+def _await_begin(job: Job, folder: Path) -> None:
+    """Wait until the run writes its results."""
+    layout = Layout(folder / "results.h5")
+    while job.code is None and not writer_of(layout):
+        time.sleep(0.02)
 
 
 def _ends_within(job: Job, seconds: float) -> bool:

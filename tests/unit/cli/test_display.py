@@ -12,8 +12,10 @@ from rich.console import Console
 
 from rose_mpi.cli.display import Display, live_table
 from rose_mpi.cli.record import Record
-from rose_mpi.events import StopReason
+from rose_mpi.events import StopReason, TasksRepeated
+from rose_mpi.tasks import TaskId
 from tests.unit.cli import story
+from tests.unit.store.sample import folded
 
 
 def shown(renderable):
@@ -155,3 +157,21 @@ def test_a_terminal_is_redrawn_four_times_a_second_at_most(terminal):
         time.sleep(0.01)
     assert b"400/12" in b"".join(output)
     assert b"".join(output).count(b"status") <= most
+
+
+def test_a_run_that_goes_on_shows_all_it_has_come_to():
+    before = [story.run_started(), story.learner_started("entropy"), story.task("entropy")]
+    before += [story.task("entropy", 1), story.iteration("entropy", 0), story.learner_finished("entropy")]
+    stream = io.StringIO()
+    display = Display(stream)
+    display.record.recall(folded(*before))
+    display(story.run_started())
+    display(story.learner_started("entropy"))
+    display(TasksRepeated((TaskId("entropy", 1, "training", model="a"),)))
+    display(story.task("entropy", 1))
+    display(story.iteration("entropy", 1, 0.75))
+    row = shown(live_table(list(display.record.learners.values()))).splitlines()[1].split()
+    assert row == ["entropy", "2/12", "0.75", "0.25", "40", "2", "running"]
+    assert stream.getvalue().splitlines()[1] == (
+        "[     2.0 s] entropy: iteration 1, model_accuracy 0.75, uncertainty 0.25, 20 queried"
+    )
