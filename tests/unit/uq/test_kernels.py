@@ -9,7 +9,7 @@ import scipy.stats
 
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq.evaluate import CHUNK, evaluate
-from rose_mpi.uq.kernels.logarithm import natural_log
+from rose_mpi.uq.kernels.logarithm import natural_log, quotient
 from rose_mpi.uq.registry import CLASSIFICATION, METRICS, RANDOM, REGRESSION
 from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.validation import PredictionError
@@ -173,6 +173,57 @@ def test_predictions_that_are_not_finite_are_told(name, task_type, value):
     predictions[3, 11] = value
     with pytest.raises(PredictionError, match=f"prediction 3, candidate 11: the value.* is {value}"):
         UQScorer(task_type).score(name, predictions, targets)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("member", [0, 3, 8])
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_formulas_themselves_notice_a_value_that_is_not_finite(name, task_type, member, value):
+    """In the first member, in one of several that are read at a time, and in one that is read alone."""
+    predictions, targets = ensemble(task_type, np.float32, members=9, candidates=600)
+    predictions[member, 511] = value
+    with pytest.raises(PredictionError, match=f"prediction {member}, candidate 1511: the value.* is {value}"):
+        score(name, task_type, predictions, targets, first=1000)
+
+
+@pytest.mark.parametrize("member", [0, 8])
+@pytest.mark.parametrize("row", [[0.7, 0.32, 0.0, 0.0, 0.0], [-0.1, 1.1, 0.0, 0.0, 0.0], [0.0] * 5])
+@pytest.mark.parametrize("name", [name for name, task_type in REFERENCES if task_type == CLASSIFICATION])
+def test_formulas_themselves_notice_what_is_no_probability(name, row, member):
+    predictions, targets = ensemble(CLASSIFICATION, np.float32, members=9, candidates=600)
+    predictions[member, 511] = row
+    with pytest.raises(PredictionError, match=f"prediction {member}, candidate 511: the probabilit"):
+        score(name, CLASSIFICATION, predictions, targets)
+
+
+def test_rounded_probabilities_are_looked_at_closely_and_pass():
+    """Sums that are off by 0.0049 each: together they are beyond doubt's bound, alone they may be."""
+    predictions, _ = ensemble(CLASSIFICATION, np.float64, members=9)
+    scores = score("predictive_entropy", CLASSIFICATION, predictions * 0.9951)
+    expected = scipy.special.entr((predictions * 0.9951).mean(axis=0)).sum(axis=1)
+    np.testing.assert_allclose(scores, np.maximum(expected, 0.0), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "task_type"), REFERENCES)
+def test_members_may_lie_anywhere_in_memory(name, task_type, dtype):
+    predictions, targets = ensemble(task_type, dtype, members=11, candidates=700)
+    expected = score(name, task_type, predictions, targets)
+    scattered = [np.array(rows) for rows in predictions]
+    scattered[2] = np.pad(predictions[2], [(5, 9)] + [(0, 0)] * (predictions.ndim - 2))[5:-9]
+    scattered[4] = np.frombuffer(predictions[4].tobytes(), dtype).reshape(predictions[4].shape)
+    order = np.random.default_rng(0).permutation(11)
+    rows = [scattered[member] for member in order]
+    scores = evaluate(METRICS[name], UQScorer(task_type), rows, targets)
+    assert np.array_equal(scores, score(name, task_type, predictions[order], targets))
+    np.testing.assert_allclose(scores, expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("divisor", [3.0, 7.0, 49.0, 64.0, 1000.0])
+def test_quotients_are_those_of_a_division(divisor):
+    numbers = np.random.default_rng(6).random(5000) * divisor
+    assert [quotient(x, divisor, 1 / divisor) for x in numbers] == (numbers / divisor).tolist()
+    assert quotient(divisor, divisor, 1 / divisor) == 1.0
 
 
 def test_scores_beyond_the_largest_number_are_told():
