@@ -26,8 +26,8 @@ PROBABILITIES = RNG.dirichlet(np.full(CLASSES, 0.3), (MEMBERS, CANDIDATES))
 
 
 def part(array, axis=0):
-    """This rank's part of a pool; the last rank has none where there are several."""
-    parts = np.array_split(array, max(COMM.size - 1, 1), axis=axis)
+    """This rank's part of a pool; the last rank has none where there are more than two."""
+    parts = np.array_split(array, COMM.size - (COMM.size > 2), axis=axis)
     nothing = array[:0] if axis == 0 else array[:, :0]
     return [*parts, nothing][COMM.rank]
 
@@ -165,11 +165,12 @@ def test_batch_bald_takes_no_copies():
     assert 59 not in batch_bald(COMM, part(few, 1), 3).indices
 
 
-def test_batch_bald_goes_on_where_nothing_is_left_to_tell():
-    split = np.zeros((2, 40, 2))
-    split[0, :, 0] = split[1, :, 1] = 1.0
+def test_batch_bald_goes_on_by_each_alone_where_nothing_is_left_to_tell():
+    """The first choice tells the two members apart; later candidates disagree more."""
+    sure = np.linspace(0.6, 1.0, 40)
+    split = np.stack([np.stack([sure, 1 - sure], axis=1), np.stack([1 - sure, sure], axis=1)])
     chosen = batch_bald(COMM, part(split, 1), 5)
-    assert chosen.indices.tolist() == [0, 1, 2, 3, 4]
+    assert chosen.indices.tolist() == [39, 38, 37, 36, 35]
     np.testing.assert_allclose(chosen.scores, [np.log(2), 0, 0, 0, 0], atol=1e-12)
 
 

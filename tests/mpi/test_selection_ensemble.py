@@ -107,6 +107,12 @@ def test_every_choice_of_thompson_follows_a_draw_of_its_own():
         values[:, index] = np.inf
 
 
+def test_members_of_one_mind_are_not_given_one_candidate_twice():
+    mine = [VALUES[0] for member in range(MEMBERS) if member % COMM.size == COMM.rank]
+    found = score_ensemble(COMM, mine, "thompson", 12, seed=5)
+    assert found.indices.tolist() == np.argsort(VALUES[0], kind="stable")[:12].tolist()
+
+
 @pytest.mark.parametrize(
     ("metric", "options", "message"),
     [
