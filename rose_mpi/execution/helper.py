@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Collection
 from contextlib import suppress
 
 from rose_mpi.execution import processes
@@ -171,7 +172,7 @@ class Helper:
             self._ended(*ended)
         if not self._warm.open:
             self._listener.ignore(self._warm.descriptor)
-        self._settle()
+        self._settle(self._trees.strays())
 
     def _lose_warm(self, warm: WarmPython, status: int) -> None:
         """Go on without it, since it has ended; its running forks are children of this process now."""
@@ -193,25 +194,27 @@ class Helper:
             os.read(self._wakeup, 4096)
         except BlockingIOError:
             return
+        childless = False
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
+                childless = True
                 break
             if pid == 0:
                 break
             if self._warm and pid == self._warm.pid:
                 self._lose_warm(self._warm, status)
             self._ended(pid, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-        self._settle()
+        self._settle([] if childless else self._trees.strays())
 
     def _ended(self, pid: int, status: int, cpu_seconds: float, max_rss: int) -> None:
         if task := self._trees.main_processes.pop(pid, None):
             task.reaped(status, cpu_seconds, max_rss)
 
-    def _settle(self) -> None:
+    def _settle(self, left_behind: Collection[int]) -> None:
         """Finish the tasks that are over, and kill what belongs to none that runs."""
-        strays = {pid: self._trees.owners(pid) for pid in self._trees.strays()}
+        strays = {pid: self._trees.owners(pid) for pid in left_behind}
         running = self._trees.tasks.values()
         for task in tuple(running):
             waits = task.ending_since is not None and [task] in strays.values()
@@ -232,6 +235,8 @@ class Helper:
         self._pipes.give_back(task.pipes, reusable=clean)
 
     def _enforce_limits(self) -> None:
+        if not self._limited:
+            return
         now = time.monotonic()
         for task in tuple(self._limited.values()):
             if task.ending_since is None:
@@ -245,7 +250,7 @@ class Helper:
             else:
                 self._trees.terminate(task)
         if self._any_ending():
-            self._settle()
+            self._settle(self._trees.strays())
 
     def _end(self, task: RunningTask) -> None:
         task.ending_since = time.monotonic()
