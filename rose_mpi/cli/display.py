@@ -113,22 +113,28 @@ class Display:
         return live_table(list(self.record.learners.values()))
 
 
-def live_table(learners: list[LearnerRecord]) -> RenderableType:
-    """A row for each learner; where they are too many, for the running ones first, and a count."""
+def live_table(learners: list[LearnerRecord], unfinished: str = "running") -> RenderableType:
+    """A row for each learner; where they are too many, for the running ones first, and a count.
+
+    Parameters
+    ----------
+    unfinished:
+        The status of those that have not ended.
+    """
     table = Table("learner", box=None, header_style="bold", pad_edge=False)
     for heading in ("iterations", "metric", "uncertainty", "queried", "tasks"):
         table.add_column(heading, justify="right")
     table.add_column("status")
     rows = sorted(learners, key=lambda row: row.end is not None) if len(learners) > _MOST_ROWS else learners
     for row in rows[:_MOST_ROWS]:
-        table.add_row(*_row(row))
+        table.add_row(*_row(row, unfinished))
     hidden = rows[_MOST_ROWS:]
     return Group(table, Text(f"… and {len(hidden)} more; {_counts(learners)}")) if hidden else table
 
 
-def _row(row: LearnerRecord) -> Iterable[RenderableType]:
+def _row(row: LearnerRecord, unfinished: str) -> Iterable[RenderableType]:
     at_most = f"/{row.started.max_iterations}" if row.started.max_iterations > 0 else ""
-    status = reason(row.end.stop_reason) if row.end else "running"
+    status = reason(row.end.stop_reason) if row.end else unfinished
     style = "red" if row.failed else "green" if row.end else ""
     return (
         Text(row.name),

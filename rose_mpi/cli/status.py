@@ -59,7 +59,8 @@ def overview(run: RunRecord, writer: str, now: float) -> RenderableType:
     """
     record = Record()
     record.recall(run)
-    return Group(*map(Text, _head(run, writer, now)), live_table(list(record.learners.values())))
+    unfinished = "running" if writer else "not finished"
+    return Group(*map(Text, _head(run, writer, now)), live_table([*record.learners.values()], unfinished))
 
 
 def _head(run: RunRecord, writer: str, now: float) -> Iterator[str]:

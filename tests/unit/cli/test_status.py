@@ -28,7 +28,7 @@ def test_a_learner_has_its_row():
         "digits: dead: nobody writes the results any more; go on with --resume",
         "1 task ended, on 4 ranks of 1 host; last activity 98 s ago",
         "learner  iterations  metric  uncertainty  queried  tasks  status",
-        "entropy        2/12    0.75         0.25       40      1  running",
+        "entropy        2/12    0.75         0.25       40      1  not finished",
         "random         0/12       -            -        0      0  max_iterations reached",
     ]
 
