@@ -119,7 +119,7 @@ class Harness:
             _await_begin(job, folder)
         while self._left and not _ends_within(job, self._chance.uniform(0.1, LATEST)):
             victim = self._chance.choice(VICTIMS)
-            killed = self._victims(victim, job.processes(), folder)
+            killed = self._found(victim, job, folder)
             job.kill(killed)
             if killed:
                 self.score.kills[victim] += 1
@@ -130,6 +130,14 @@ class Harness:
             self.score.faults.append(f"{folder.name}: the job did not end: {job.processes()}")
         if orphans := job.gone_after(ORPHANS_AFTER):
             self.score.faults.append(f"{folder.name}: orphans {orphans}")
+
+    def _found(self, victim: str, job: Job, folder: Path) -> list[Process]:
+        """Who is to be killed; tasks are short, so that they are looked for more than once."""
+        end = time.monotonic() + 1
+        while job.code is None and time.monotonic() < end:
+            if found := self._victims(victim, job.processes(), folder):
+                return found
+        return []
 
     def _victims(self, victim: str, processes: Sequence[Process], folder: Path) -> list[Process]:
         leader = _leader(folder, self._chance)
