@@ -23,6 +23,9 @@ SPIN_SECONDS: Final = 2e-4
 SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
 
+SLEEP_SHARE_BESIDE_PROGRAMS: Final = 1.0
+"""The same while programs of this rank need its cores."""
+
 LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
 
@@ -140,8 +143,8 @@ class Progress:
             os.sched_yield()
             return 0.0
         longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
-        rung = self.longest_sleep == LONGEST_SLEEP_AMONG_NEIGHBOURS and not self.spins
-        sleep = longest if rung else min(max(idle, SPIN_SECONDS) * SLEEP_SHARE, longest)
+        share = SLEEP_SHARE if self.spins else SLEEP_SHARE_BESIDE_PROGRAMS
+        sleep = min(max(idle, SPIN_SECONDS) * share, longest)
         return sleep if due is None else min(sleep, due)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
