@@ -11,6 +11,8 @@ repo=$(cd "$(dirname "$0")/.." && pwd)
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
+export PRTE_MCA_prte_tmpdir_base=$logs/mpirun # where no killed launcher of the same process id has left its files
+mkdir "$logs/mpirun"
 failed=
 color=no
 [ ! -t 1 ] || color=yes # Open MPI hides from its ranks whether this is a terminal
@@ -21,7 +23,7 @@ run_pytest() {
 
 # Only rank 0 writes to the terminal; what the others write is shown where they fail.
 run_mpi() {
-    rm -f "$logs"/*
+    rm -f "$logs"/rank-*
     timeout --foreground -k 10 600 "$mpirun" $mpi_options -n "$1" sh launch/quiet_rank.sh "$logs" \
         "$python" -m pytest -q --color=$color -p no:cacheprovider --with-mpi tests/mpi && return
     code=$?

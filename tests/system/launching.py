@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROSE_MPI = Path(sys.executable).with_name("rose-mpi")
+_SESSIONS = tempfile.TemporaryDirectory(prefix="mpirun-")
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,14 @@ def launcher(ranks: int) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This environment, and what launchers want here: a container's root may start ranks."""
+    """This environment, and what launchers want here: a container's root may start ranks.
+
+    Open MPI names its session's folder by the launcher's process id, and does not start where a killed launcher
+    of that id has left one: each environment names a place of its own.
+    """
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    return {"OMPI_MCA_btl": "^ofi", **os.environ, **allowed}
+    place = {"PRTE_MCA_prte_tmpdir_base": tempfile.mkdtemp(dir=_SESSIONS.name)}
+    return {"OMPI_MCA_btl": "^ofi", **os.environ, **allowed, **place}
 
 
 def run_rose_mpi(ranks: int, *arguments: str | Path, cwd: Path, timeout: float) -> Outcome:
