@@ -51,8 +51,8 @@ def launcher(ranks: int) -> list[str]:
 def environment() -> dict[str, str]:
     """This environment, and what launchers want here: a container's root may start ranks.
 
-    Open MPI names its session's folder by the launcher's process id, and does not start where a killed launcher
-    of that id has left one: each environment names a place of its own.
+    Open MPI names its session's folder by the launcher's process id, and does not start where a killed
+    launcher of that id has left one: each environment names a place of its own.
     """
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     place = {"PRTE_MCA_prte_tmpdir_base": tempfile.mkdtemp(dir=_SESSIONS.name)}
