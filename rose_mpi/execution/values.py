@@ -46,6 +46,8 @@ def plain_value(value: Any) -> Any:
 def _plain(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int | float):
+        return _number(value)
     if depth > _DEEPEST:
         raise _too_deep()
     if isinstance(value, str):
