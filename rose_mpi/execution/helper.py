@@ -41,6 +41,7 @@ LONGEST_LINE = 1 << 20
 _STDERR_KEPT = 4096
 _WARM_OUTPUT_KEPT = 4096
 _TICK = 0.05
+_LONGEST_WAIT = 86400.0
 _GIVE_UP = GRACE + 10.0
 
 
@@ -101,7 +102,7 @@ class Helper:
         if self._any_ending():
             return _TICK
         deadlines = [task.deadline for task in self._limited.values() if task.deadline is not None]
-        return max(0.0, min(deadlines) - time.monotonic())
+        return min(_LONGEST_WAIT, max(0.0, min(deadlines) - time.monotonic()))
 
     def _any_ending(self) -> bool:
         return any(task.ending_since is not None for task in self._limited.values())

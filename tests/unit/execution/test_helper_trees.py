@@ -80,6 +80,13 @@ def test_timeout_ends_daemons(runner, tmp_path, run_name, daemon):
     assert nothing_left(run_name, [runner.helper.pid])()
 
 
+@pytest.mark.parametrize("seconds", [30 * 86400.0, 1e300])
+def test_a_timeout_may_be_longer_than_the_kernel_can_wait(runner, seconds):
+    runner.shell("a", "sleep 0.2", timeout=seconds)
+    exited = runner.wait()[0]
+    assert (exited.exit_code, exited.timed_out) == (0, False)
+
+
 def test_a_timed_out_task_may_clean_up(runner):
     runner.shell("a", "trap 'sleep 0.5; echo saved; exit 9' TERM; sleep 600 & wait", timeout=0.5)
     exited = runner.wait()[0]
