@@ -11,9 +11,10 @@ from typing import Any, Final
 from rose_mpi.errors import UsageError
 from rose_mpi.execution.command import with_options
 from rose_mpi.execution.pickled import pickled_call, python_value
+from rose_mpi.learners.descriptions import check, check_isolation, checked
 from rose_mpi.learners.spec import COUNTED, MAY_SKIP, Criterion, OnFailure
 from rose_mpi.nearest import suggested
-from rose_mpi.tasks import GPUS_AND_RANKS, Function, Task
+from rose_mpi.tasks import Function, Task
 
 _DESCRIPTION: Final = tuple(
     each.name for each in fields(Task) if each.name not in ("executable", "arguments")
@@ -153,11 +154,9 @@ def task_function(
             if key in _OF_FUNCTIONS:
                 hint = "is for Python functions (as_executable=False): a command is a process of its own"
             raise UsageError(f"the {stage} task's option {key!r} {hint}{suggested(key, (*known, *others))}")
-    ranks = description.get("ranks", 1)
-    if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
-        raise UsageError(f"ranks of a {stage} task must be a whole number from 1 on, not {ranks!r}")
+    check(description, f"of a {stage} task")
     if not as_executable:
-        _check_isolation(stage, description)
+        check_isolation(description, f"of a {stage} task")
     if on_failure and on_failure not in tuple(OnFailure):
         raise UsageError(f"on_failure {on_failure!r} is unknown{suggested(on_failure, OnFailure)}")
     if on_failure == OnFailure.SKIP and stage.partition(".")[0] not in MAY_SKIP:
@@ -177,45 +176,6 @@ def task_function(
         decor_kwargs=dict(options),
         log_params=dict(log_params),
     )
-
-
-def _check_isolation(stage: str, description: Mapping[str, Any]) -> None:
-    isolated, timeout = description.get("isolated", False), description.get("timeout")
-    if not isinstance(isolated, bool):
-        raise UsageError(f"isolated of a {stage} task must be True or False, not {isolated!r}")
-    if isolated and description.get("ranks", 1) > 1:
-        raise UsageError(
-            f"isolated is for functions on one rank; the {stage} task has {description['ranks']}"
-        )
-    if timeout is not None and not isolated:
-        raise UsageError(f"a {stage} function can have a timeout only with isolated=True: no rank can end it")
-    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
-        raise UsageError(f"timeout of a {stage} task must be a number of seconds above 0, not {timeout!r}")
-
-
-def checked(task: Task, name: str) -> Task:
-    """The task, its lists as tuples.
-
-    Raises
-    ------
-    UsageError
-        If a field has an impossible value.
-    """
-    problems = {
-        "executable": not isinstance(task.executable, str) or not task.executable.strip(),
-        "arguments": isinstance(task.arguments, str),
-        "timeout": task.timeout is not None and not task.timeout > 0,
-        "retries": not isinstance(task.retries, int) or task.retries < 0,
-        "ranks": not isinstance(task.ranks, int) or task.ranks < 1,
-        "gpus_per_rank": not isinstance(task.gpus_per_rank, int) or task.gpus_per_rank < 0,
-        "cores_per_rank": task.cores_per_rank is not None and not task.cores_per_rank >= 1,
-    }
-    for key, wrong in problems.items():
-        if wrong:
-            raise UsageError(f"{name}: a task cannot have {key} = {getattr(task, key)!r}")
-    if task.gpus_per_rank and task.ranks > 1:
-        raise UsageError(f"{name}: {GPUS_AND_RANKS}")
-    return replace(task, arguments=tuple(map(str, task.arguments)), environment=dict(task.environment))
 
 
 def _described_by(function: Callable[..., Any]) -> Mapping[str, Any]:
