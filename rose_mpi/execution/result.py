@@ -168,9 +168,23 @@ def _named_file(call: TaskCall, exited: Exited, context: RunContext) -> Path:
             f"a prediction must save an array: numpy.save(os.environ['ROSE_RESULT'], array), or print "
             f"the path of a .npy file last; {said}"
         )
-    if not path.is_file():
-        raise ResultError(f"the last line of output names {path}, which does not exist")
-    return path
+    place = Path(os.path.normpath(path))
+    if not _is_of_the_run(place, call, context):
+        raise ResultError(
+            f"the last line of output names {place}, which is outside of the run's folders; save it below "
+            f"{context.layout.results.parent}, or at ROSE_RESULT"
+        )
+    if not place.is_file():
+        raise ResultError(f"the last line of output names {place}, which does not exist")
+    return place
+
+
+def _is_of_the_run(file: Path, call: TaskCall, context: RunContext) -> bool:
+    """Whether a file is below the run's folders, as they are called or where links lead."""
+    folders = (Path(context.root), context.layout.results.parent, workdir(call, context))
+    return any(
+        file.is_relative_to(folder) or file.resolve().is_relative_to(folder.resolve()) for folder in folders
+    )
 
 
 def _prediction(file: Path) -> FileArray:

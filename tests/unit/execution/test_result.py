@@ -203,6 +203,15 @@ def test_a_named_prediction_is_relative_to_the_folder_of_the_task(context):
     assert outcome(context, "p.npy", call=call).value == FileArray(str(folder / "p.npy"))
 
 
+def test_a_named_prediction_may_be_called_by_where_links_lead(context, tmp_path):
+    folder = context.layout.results.parent
+    (tmp_path / "scratch").mkdir()
+    folder.symlink_to(tmp_path / "scratch")
+    np.save(folder / "p.npy", np.zeros(4))
+    expected = FileArray(str(tmp_path / "scratch" / "p.npy"))
+    assert outcome(context, expected.path, call=PREDICTION).value == expected
+
+
 @pytest.mark.parametrize("dtype", ["int64", "bool", "complex128", "float16", ">f8", "U3"])
 def test_predictions_of_another_type_are_refused(context, left, dtype):
     np.save(left, np.zeros(4, dtype=dtype))
@@ -216,6 +225,8 @@ def test_predictions_of_another_type_are_refused(context, left, dtype):
         ("done", "was 'done'"),
         ("gone.npy", "does not exist"),
         ("a\0b.npy", "numpy.save"),
+        ("/else/where.npy", "outside of the run's folders"),
+        ("../../../../p.npy", "outside of the run's folders"),
     ],
 )
 def test_a_missing_prediction_is_told(context, line, said):
