@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,15 @@ def test_a_misspelt_file_is_told_once_without_traceback(tmp_path):
     assert outcome.code == 2, outcome
     assert outcome.errors.count("no-such.toml") == 1
     assert "Traceback" not in outcome.errors + outcome.output
+
+
+def test_what_a_run_leaves_has_the_permissions_that_its_user_wants(tmp_path):
+    before = os.umask(0o027)
+    try:
+        outcome = run_rose_mpi(2, CONFIG, cwd=tmp_path, timeout=100)
+    finally:
+        os.umask(before)
+    assert outcome.code == 0, outcome
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes.keys() >= {tmp_path / "results.h5", tmp_path / "results.work" / "forrester"}
+    assert {path for path, mode in modes.items() if mode != (0o750 if path.is_dir() else 0o640)} == set()
