@@ -145,11 +145,13 @@ def _awaited(value: Any) -> Any:
 def _checked(value: Any, call: TaskCall) -> Any:
     expects = call.expects
     if isinstance(value, np.ndarray) and value.ndim > 0:
+        if isinstance(value, np.ma.MaskedArray):
+            raise ResultError("the returned array is masked; return its numbers alone, as by array.filled(0)")
         if value.dtype.hasobject:
             raise ResultError("the returned array holds Python objects; return numbers or text")
         if expects is Expects.PREDICTION:
             check_prediction_type(value.dtype, "the returned array")
-        return value
+        return np.asarray(value)
     if expects is Expects.PREDICTION:
         raise ResultError(f"a prediction must return a NumPy array, not {type(value).__name__}")
     assert isinstance(call.work, Function)

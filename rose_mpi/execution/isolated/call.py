@@ -69,7 +69,7 @@ class IsolatedCall:
         """What came of it; to be asked once."""
         with self._order, self._answer:
             answer = self._answer.read()
-        told: TaskResult | None = pickle.loads(answer) if answer and exited.exit_code == 0 else None
+        told = _told(answer) if exited.exit_code == 0 else None
         if told is None or exited.killed or exited.timed_out:
             return ended(self._call, self._attempt, exited, self._queued, self._context, _no_value)
         return replace(
@@ -79,6 +79,15 @@ class IsolatedCall:
             cpu_seconds=exited.cpu_seconds,
             max_rss=exited.max_rss,
         )
+
+
+def _told(answer: bytes) -> TaskResult | None:
+    """What the process wrote; ``None`` if that is not whole."""
+    try:
+        result: TaskResult = pickle.loads(answer)
+    except Exception:
+        return None
+    return result
 
 
 def _no_value() -> Any:

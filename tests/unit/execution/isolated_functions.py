@@ -1,5 +1,6 @@
 """Functions for processes of their own, most of them badly behaved."""
 
+import atexit
 import ctypes
 import os
 import signal
@@ -7,6 +8,8 @@ import sys
 import time
 
 import numpy as np
+
+from rose_mpi.execution.registering import TaskLearner
 
 
 def where():
@@ -19,6 +22,29 @@ def add(first, second=1):
 
 def array(size):
     return np.arange(float(size))
+
+
+class Own(np.ndarray):
+    pass
+
+
+def own_array():
+    return np.arange(3.0).view(Own)
+
+
+def spoilt():
+    """Damages the result behind the runner's back."""
+    pid, _, result = sys.argv[1:]
+    atexit.register(os.truncate, f"/proc/{pid}/fd/{result}", 20)
+
+
+def registered():
+    TaskLearner().register_state("loss", 0.5)
+    return 1
+
+
+def generator():
+    return (number for number in ())
 
 
 def seeded(seed, learner):

@@ -138,6 +138,7 @@ def test_plain_values_are_kept(context, value, kept):
         (1j, "type complex"),
         ([np.zeros(3)], "NumPy array by itself"),
         (np.array([object()]), "Python objects"),
+        (np.ma.masked_less([1, 2], 2), "masked; return its numbers alone, as by array.filled"),
     ],
 )
 def test_other_values_are_refused(context, value, said):
@@ -155,6 +156,15 @@ def test_a_value_that_holds_itself_is_refused(context):
 def test_arrays_are_left_to_the_caller(context):
     array = np.arange(5)
     assert result_of_function(context, lambda: array).value is array
+
+
+def test_an_array_of_the_users_own_class_is_an_array(context):
+    class Own(np.ndarray):
+        pass
+
+    value = result_of_function(context, np.arange(5).view(Own).copy).value
+    assert type(value) is np.ndarray
+    assert value.tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Functions that run in processes of their own."""
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,27 @@ def test_functions_of_a_program_and_their_arrays_travel(isolated):
 def test_arrays_come_back(isolated):
     result = isolated(function("array", kwargs={"size": 300_000}), Expects.PREDICTION)
     assert np.array_equal(result.value, np.arange(300_000.0))
+
+
+def test_an_array_of_a_class_that_the_rank_does_not_know_comes_back(isolated):
+    assert isolated(function("own_array")).value.tolist() == [0, 1, 2]
+
+
+def test_state_that_it_registers_comes_back(isolated):
+    assert pickle.loads(isolated(function("registered")).registered) == {"loss": 0.5}
+
+
+def test_a_value_that_cannot_be_sent_is_told(isolated):
+    assert "type generator cannot be a result" in isolated(function("generator")).error
+    pickled = pickled_call(lambda: (number for number in ()), (), {})
+    error = isolated(Function("f", pickled=pickled, isolated=True)).error
+    assert "type generator, which cannot be pickled" in error
+
+
+def test_a_result_that_is_damaged_is_the_failure_of_the_task(isolated):
+    result = isolated(function("spoilt"))
+    assert (result.status, result.exit_code) == (TaskStatus.FAILED, 0)
+    assert "exit code 0" in result.error
 
 
 def test_an_exception_comes_with_its_traceback(isolated):
