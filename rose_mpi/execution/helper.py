@@ -132,7 +132,7 @@ class Helper:
         if error := enter(cwd):
             self._channel.send(not_started(token, error))
             return
-        variables = {**self._environment, **environment}
+        started, variables = time.time(), {**self._environment, **environment}
         pipes = []
         try:
             pipes = self._pipes.take(Capture(stdout, LONGEST_LINE), Capture(stderr, _STDERR_KEPT))
@@ -143,7 +143,7 @@ class Helper:
             self._pipes.give_back(pipes, reusable=True)
             self._channel.send(not_started(token, explain(reason, argv, cwd)))
             return
-        task = RunningTask(token, pid, variables, pipes, timeout, self._memory.seen())
+        task = RunningTask(token, pid, variables, pipes, started, timeout, self._memory.seen())
         self._trees.add(task)
         if timeout is not None:
             self._limited[token] = task

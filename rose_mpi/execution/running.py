@@ -62,6 +62,7 @@ class RunningTask:
         pid: int,
         environment: Mapping[str, str],
         pipes: Sequence[Pipe],
+        started: float,
         timeout: float | None,
         memory: bytes,
     ) -> None:
@@ -77,7 +78,7 @@ class RunningTask:
         self.status: int | None = None
         self.lost = False
         self._environment = environment
-        self._started = time.time()
+        self._started = started
         self._finished = 0.0
         self._cpu_seconds = 0.0
         self._max_rss = 0
