@@ -11,7 +11,9 @@ from pathlib import Path
 from rose_mpi.execution.context import RunContext
 from rose_mpi.tasks import Task, TaskCall
 
-_LAUNCHER = re.compile(r"(OMPI_|PMIX_|PRTE_|OPAL_|PMI_|PMI2_|HYD|MPI_LOCAL)")
+_LAUNCHER = re.compile(
+    r"OMPI_|PMIX_|PRTE_|OPAL_|PMI_|PMI2_|HYD|MPI_LOCAL|SLURM_(CPU_BIND|DISTRIBUTION$|NTASKS_PER_NODE$)"
+)
 _KEPT = re.compile(r"OMPI_ALLOW_RUN_AS_ROOT")
 _INHERITED_TASK = frozenset({"ROSE_SELECTED", "ROSE_RESULT", "ROSE_TASK", "ROSE_ATTEMPT"})
 _THREADS = (
@@ -29,7 +31,8 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without what an MPI launcher put there.
 
     A child that imports mpi4py with a launcher's variables takes itself for a rank of the running
-    job, and fails or hangs. The folder of an MPI installed from PyPI leaves ``LD_LIBRARY_PATH``, and
+    job, and fails or hangs; one that calls ``srun`` would bind its processes as the ranks are bound, to cores
+    that it is not given. The folder of an MPI installed from PyPI leaves ``LD_LIBRARY_PATH``, and
     variables of a task in which this program itself may run are dropped as well.
     """
     clean = {

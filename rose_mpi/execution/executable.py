@@ -52,10 +52,12 @@ def spawn_of(
     words, variables = argv(call, context), task_environment(call, attempt, context)
     if gpus:
         variables[context.gpus.variable] = ",".join(gpus)
+    if places:
+        words = launched(words, places, call.work.cores_per_rank or 1, variables, context.launcher)
     paths = context.layout.task(call.id, attempt)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",
-        argv=launched(words, places, variables, context.launcher) if places else words,
+        argv=words,
         environment=variables,
         cwd=str(workdir(call, context)) if call.work.cwd is not None else paths.workdir,
         stdout=paths.stdout,

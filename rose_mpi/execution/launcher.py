@@ -23,7 +23,7 @@ from typing import Final
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.environment import scrubbed
 
-_PLACEHOLDER: Final = re.compile(r"\{(ranks|hosts)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(ranks|hosts|cores)\}")
 _OF_MPIEXEC: Final = re.compile(r"OMPI_COMM_WORLD_SIZE|MPI_LOCALNRANKS|HYD")
 """What the ranks have that an ``mpiexec`` started, also one that itself works through ``srun``."""
 
@@ -39,6 +39,7 @@ class Place:
 def launched(
     argv: Sequence[str],
     places: Sequence[Place],
+    cores: int,
     variables: Mapping[str, str],
     template: str = "",
     environ: Mapping[str, str] = os.environ,
@@ -49,10 +50,13 @@ def launched(
     ----------
     places:
         One for each process.
+    cores:
+        Of each process.
     variables:
         What the task's environment holds beyond the rank's own.
     template:
-        The user's own words, ``{command}`` among them; ``{ranks}`` and ``{hosts}`` are replaced in them.
+        The user's own words, ``{command}`` among them; ``{ranks}``, ``{hosts}`` and ``{cores}`` are replaced
+        in them.
     environ:
         The environment of this rank.
 
@@ -62,17 +66,30 @@ def launched(
         If there is no launcher.
     """
     hosts = Counter(place.host for place in places)
-    ranks, named = str(len(places)), ",".join(hosts)
+    ranks, named, each = str(len(places)), ",".join(hosts), str(cores)
     if template:
-        return (*_on_cores(places), *_filled(template, argv, {"ranks": ranks, "hosts": named}))
+        values = {"ranks": ranks, "hosts": named, "cores": each}
+        return (*_on_cores(places), *_filled(template, argv, values))
     if "FLUX_URI" in environ:
-        return (_found("flux"), "run", "-n", ranks, f"--requires=hosts:{named}", *argv)
+        return (_found("flux"), "run", "-n", ranks, "-c", each, f"--requires=hosts:{named}", *argv)
     if "SLURM_STEP_ID" in environ and not any(map(_OF_MPIEXEC.match, environ)):
-        where = ("-n", ranks, "-N", str(len(hosts)), "-w", named)
-        return (_found("srun"), "--overlap", "--exact", *where, *argv)
+        return (*_srun(places, environ.get("SLURMD_NODENAME", "")), "-c", each, *argv)
     if "PALS_APID" in environ:
-        return (*_on_cores(places), _found("mpiexec"), "-n", ranks, "--hosts", named, *argv)
+        size = ("-n", ranks, "--ppn", str(max(hosts.values())), "--depth", each, "--hosts", named)
+        return (*_on_cores(places), _found("mpiexec"), *size, *argv)
     return (*_on_cores(places), *_mpiexec(hosts, variables), *argv)
+
+
+def _srun(places: Sequence[Place], node: str) -> tuple[str, ...]:
+    """Slurm's launcher, with one process for each place; ``node`` is its own name of the first host."""
+    own = places[0].host
+    domain = own.removeprefix(node) if node and own.startswith(f"{node}.") else ""
+    hosts = [place.host.removesuffix(domain) for place in places]
+    size = ("-n", str(len(hosts)), "-N", str(len(set(hosts))))
+    return (
+        *(_found("srun"), "--overlap", "--exact", "--export=ALL"),
+        *(*size, "-m", "arbitrary", "-w", ",".join(hosts)),
+    )
 
 
 def _on_cores(places: Sequence[Place]) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ def test_variables_of_launchers_are_dropped():
         "HYDI_CONTROL_FD": "7",
         "HYDRA_X": "1",
         "MPI_LOCALRANKID": "0",
+        "SLURM_CPU_BIND": "quiet,mask_cpu:0x1,0x2",
+        "SLURM_CPU_BIND_LIST": "0x1,0x2",
+        "SLURM_DISTRIBUTION": "block",
+        "SLURM_NTASKS_PER_NODE": "2",
     }
     kept = {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",

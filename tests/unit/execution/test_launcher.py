@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def programs(tmp_path, monkeypatch):
     return make
 
 
-def words(places, environ=None, template="", **variables):
-    given = launched(COMMAND, places, variables, template, environ or {})
+def words(places, environ=None, template="", cores=1, **variables):
+    given = launched(COMMAND, places, cores, variables, template, environ or {})
     return [word.removeprefix(f"{os.environ['PATH']}/") for word in given]
 
 
@@ -79,15 +80,18 @@ def test_the_mpiexec_beside_this_python_comes_first(programs, tmp_path, monkeypa
     (tmp_path / "bin").mkdir()
     beside = programs("bin/mpiexec", "HYDRA build details:")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-    assert launched(COMMAND, ONE_HOST, {}, environ={})[0] == beside
+    assert launched(COMMAND, ONE_HOST, 1, {}, environ={})[0] == beside
+
+
+SRUN = "srun --overlap --exact --export=ALL -n 3 -N 2 -m arbitrary"
 
 
 @pytest.mark.parametrize(
     ("environ", "name", "start"),
     [
-        ({"SLURM_STEP_ID": "0"}, "srun", "srun --overlap --exact -n 3 -N 2 -w n1,n2"),
-        ({"FLUX_URI": "local:///x"}, "flux", "flux run -n 3 --requires=hosts:n1,n2"),
-        ({"PALS_APID": "x"}, "mpiexec", "mpiexec -n 3 --hosts n1,n2"),
+        ({"SLURM_STEP_ID": "0"}, "srun", f"{SRUN} -w n1,n1,n2 -c 1"),
+        ({"FLUX_URI": "local:///x"}, "flux", "flux run -n 3 -c 1 --requires=hosts:n1,n2"),
+        ({"PALS_APID": "x"}, "mpiexec", "mpiexec -n 3 --ppn 2 --depth 1 --hosts n1,n2"),
         ({"SLURM_STEP_ID": "0", "OMPI_COMM_WORLD_SIZE": "4"}, "mpiexec", "mpiexec -hosts n1:2,n2:1 -n 3"),
         ({"SLURM_STEP_ID": "0", "HYDI_CONTROL_FD": "4"}, "mpiexec", "mpiexec -hosts n1:2,n2:1 -n 3"),
     ],
@@ -97,11 +101,39 @@ def test_what_started_the_ranks_starts_the_command(programs, environ, name, star
     assert words(TWO_HOSTS, environ) == [*start.split(), *COMMAND]
 
 
+@pytest.mark.parametrize(
+    ("environ", "name", "said"),
+    [
+        ({"SLURM_STEP_ID": "0"}, "srun", "-c 4"),
+        ({"FLUX_URI": "local:///x"}, "flux", "-c 4"),
+        ({"PALS_APID": "x"}, "mpiexec", "--depth 4"),
+    ],
+)
+def test_what_gives_out_cores_is_told_how_many_each_process_needs(programs, environ, name, said):
+    programs(name)
+    assert f" {said} " in " ".join(words(TWO_HOSTS, environ, cores=4))
+
+
+def test_as_many_processes_start_on_each_host_as_ranks_are_kept_free_there(programs):
+    programs("srun")
+    uneven = (TWO_HOSTS[0], TWO_HOSTS[2], TWO_HOSTS[2])
+    assert "-w n1,n2,n2" in " ".join(words(uneven, {"SLURM_STEP_ID": "0"}))
+
+
+def test_slurm_is_told_its_own_names_of_hosts(programs):
+    programs("srun")
+    places = tuple(Place(f"{place.host}.site.org", place.cpus) for place in TWO_HOSTS)
+    environ = {"SLURM_STEP_ID": "0", "SLURMD_NODENAME": "n1"}
+    assert "-w n1,n1,n2" in " ".join(words(places, environ))
+    assert "-w n1.site.org," in " ".join(words(places, environ | {"SLURMD_NODENAME": "other"}))
+
+
 def test_the_user_s_own_words_win(programs):
     programs("jsrun")
-    template = "jsrun --np {ranks} '--host={hosts}' {command} --end"
+    template = "jsrun --np {ranks} -c{cores} '--host={hosts}' {command} --end"
     environ = {"SLURM_STEP_ID": "0"}
-    assert words(TWO_HOSTS, environ, template) == ["jsrun", "--np", "3", "--host=n1,n2", *COMMAND, "--end"]
+    started = ["jsrun", "--np", "3", "-c2", "--host=n1,n2", *COMMAND, "--end"]
+    assert words(TWO_HOSTS, environ, template, cores=2) == started
     assert words(ONE_HOST, environ, "{command}") == list(COMMAND)
 
 
@@ -119,13 +151,21 @@ def test_a_command_of_one_rank_is_started_as_it_is(context):
     assert Path(wide[0]).is_absolute()
 
 
+def test_a_task_s_cores_reach_its_launcher(context):
+    context = replace(context, launcher="/bin/launch -c {cores} {command}")
+    places = (Place("localhost", frozenset({0, 1})),) * 2
+    for task in (Task("/bin/true", cores_per_rank=2), Task("/bin/true")):
+        argv = spawn_of(call_of(task), 0, context, places).argv
+        assert argv[-4:] == ("/bin/launch", "-c", str(task.cores_per_rank or 1), "/bin/true")
+
+
 @pytest.mark.parametrize("ranks", [2, 5])
 def test_the_mpiexec_of_this_environment_starts_as_many_processes_as_it_is_told(ranks):
     name = Path(sys.executable).with_name("mpiexec")
     if not name.exists() and not shutil.which("mpiexec"):
         pytest.skip("there is no mpiexec")
     started = launched(
-        ["/bin/sh", "-c", "echo here"], (Place("localhost", frozenset({0})),) * ranks, {}, environ={}
+        ["/bin/sh", "-c", "echo here"], (Place("localhost", frozenset({0})),) * ranks, 1, {}, environ={}
     )
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     done = subprocess.run(started, env={**os.environ, **allowed}, capture_output=True, text=True, timeout=60)
