@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 
 import h5py
@@ -63,3 +64,16 @@ def test_what_a_rank_does_not_have_is_refused_at_the_start(folder, stated, said)
     assert outcome.code == 2, outcome
     assert outcome.errors.count(said) == 1, outcome
     assert not (folder / "results.h5").exists()
+
+
+def test_the_version_tells_what_each_rank_sees(folder):
+    outcome = run_rose_mpi(2, "--version", "-v", cwd=folder, timeout=60)
+    assert outcome.code == 0, outcome
+    first, library, ranks, *places = outcome.output.strip().splitlines()
+    assert first.startswith("rose-mpi ")
+    assert library.startswith(("Open MPI", "MPICH"))
+    assert ranks == "2 ranks on 1 host"
+    assert [place.split()[:2] for place in places] == [["rank", "0"], ["rank", "1"]]
+    for place in places:
+        assert f"{os.uname().nodename}  cores " in place
+        assert place.endswith("GPUs 4, 5, 6, 7")

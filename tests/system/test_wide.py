@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from rose_mpi.store.reader import read_results
 from tests.system.launching import run_python, run_rose_mpi
 
 FUNCTIONS = """
+import pathlib
 import time
 
 def stuck(comm):
@@ -25,6 +27,15 @@ def stuck(comm):
 
 def short():
     time.sleep(0.05)
+
+def stuck_once(comm):
+    mark = pathlib.Path("tried")
+    fails = comm.rank == 1 and not mark.exists()
+    comm.Barrier()
+    mark.touch()
+    if fails:
+        raise KeyError("no such thing")
+    comm.Barrier()
 """
 STUCK = """
 [tasks.training]
@@ -65,6 +76,26 @@ with Engine(seed=1) as engine:
         too_wide().result()
     except TaskError as error:
         print(error)
+"""
+SIDE_BY_SIDE = """
+import json, time
+from rose_mpi.engine import Engine
+from rose_mpi.learner import Learner
+
+with Engine(ranks_per_learner=5) as engine:
+    learner = Learner(engine)
+
+    def meeting(ranks):
+        @learner.simulation_task(as_executable=False, ranks=ranks)
+        def meet(comm):
+            from mpi4py import MPI
+            started = time.time()
+            time.sleep(1.0)
+            return comm.allgather([MPI.COMM_WORLD.rank, started, time.time()])
+        return meet()
+
+    pair, three = meeting(2), meeting(3)
+    print(json.dumps([pair.result(), three.result()]))
 """
 HEAT = """
 [tasks.simulation]
@@ -158,6 +189,28 @@ def test_other_learners_are_stopped_then(tmp_path):
     assert record.learners["stuck"].stop_reason is StopReason.ERROR
     assert record.learners["other"].stop_reason is StopReason.STOPPED
     assert len(record.learners["other"].iterations) > 10
+
+
+def test_a_run_goes_on_after_such_an_end(tmp_path):
+    (tmp_path / "functions.py").write_text(FUNCTIONS)
+    (tmp_path / "config.toml").write_text(
+        STUCK.replace("functions:stuck", "functions:stuck_once").replace("100000", "2")
+    )
+    outcome = run_rose_mpi(3, "config.toml", cwd=tmp_path, timeout=60)
+    assert outcome.code == ExitCode.LEARNER_FAILED, outcome
+    outcome = run_rose_mpi(3, "--resume", "config.toml", cwd=tmp_path, timeout=60)
+    assert outcome.code == ExitCode.DONE, outcome
+    assert len(read_results(tmp_path / "results.h5").learners["stuck"].iterations) == 2
+
+
+def test_two_and_three_ranks_of_five_work_side_by_side(tmp_path):
+    (tmp_path / "program.py").write_text(SIDE_BY_SIDE)
+    outcome = run_python(6, "program.py", cwd=tmp_path, timeout=60)
+    assert outcome.code == 0, outcome
+    two, three = json.loads(outcome.output)
+    assert sorted(rank for rank, *_ in two + three) == [1, 2, 3, 4, 5]
+    assert len(two) == 2
+    assert max(started for _, started, _ in two + three) < min(ended for *_, ended in two + three)
 
 
 def test_a_program_calls_a_function_on_two_ranks(tmp_path):
