@@ -111,6 +111,15 @@ def test_kill_ends_one_task_alone(runner, run_name):
     assert not set(marked("ROSE_TASK=a")) & set(marked(run_name))
 
 
+def test_kill_ends_daemons_and_what_ignores_sigterm(runner, tmp_path, run_name, daemon):
+    runner.shell("a", f"{daemon} {tmp_path}/pid; trap '' TERM; while :; do sleep 0.1; done")
+    assert eventually((tmp_path / "pid").exists)
+    runner.helper.kill("a")
+    exited = runner.wait()[0]
+    assert (exited.killed, exited.signal) == (True, "SIGKILL")
+    assert nothing_left(run_name, [runner.helper.pid])()
+
+
 def test_kill_after_the_timeout_stays_a_timeout(runner):
     runner.shell("a", "trap '' TERM; while :; do sleep 0.1; done", timeout=0.2)
     time.sleep(0.6)
