@@ -30,6 +30,7 @@ def k_center(
     features:
         This rank's part of the pool ``[candidates, features]``, real numbers, memory-mapped files too; the
         parts follow each other by rank, and some may be empty. Distances are Euclidean: scale features first.
+        A rank needs memory for a copy of its part.
     k:
         How many candidates to choose: a number, or the fraction of the pool (0 < f < 1).
     excluded:

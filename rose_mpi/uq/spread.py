@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq.agreement import Communicator, agreed
-from rose_mpi.uq.evaluate import for_ranges, working_dtype
+from rose_mpi.uq.evaluate import CHUNK, for_ranges, working_dtype
 from rose_mpi.uq.parts import leading, part_of
 from rose_mpi.uq.selection import Selection
 
@@ -32,11 +32,12 @@ class Spread:
     ) -> None:
         self._comm = comm
         self._threads = threads
-        self._rows = _agreed_rows(comm, features)
-        self.part = part_of(comm, len(self._rows), excluded)
+        rows = _agreed_rows(comm, features)
+        self.part = part_of(comm, len(rows), excluded)
+        self._blocks = _in_blocks(rows)
         self.squares = np.full(self.part.count, np.inf)
         self.has_centres = False
-        before = comm.allgather(self._rows[self.part.own_excluded].astype(np.float64))
+        before = comm.allgather(rows[self.part.own_excluded].astype(np.float64))
         self._add(np.concatenate(before))
         self.squares[self.part.own_excluded] = -np.inf
 
@@ -47,7 +48,7 @@ class Spread:
             best = leading(self._comm, self.part, values())
             taken.append(best)
             place = best.index - self.part.first
-            own = self._rows[place : place + 1].astype(np.float64) if best.rank == self._comm.rank else None
+            own = self._features_of(place) if best.rank == self._comm.rank else None
             self._add(self._comm.bcast(own, best.rank))
             if own is not None:
                 self.squares[place] = -np.inf
@@ -60,8 +61,15 @@ class Spread:
         if len(centres):
             self.has_centres = True
             for_ranges(
-                lambda a, b: approach(self._rows, centres, self.squares, a, b), self.part.count, self._threads
+                lambda a, b: approach(self._blocks, centres, self.squares, a, b),
+                self.part.count,
+                self._threads,
             )
+
+    def _features_of(self, place: int) -> NDArray[np.float64]:
+        """Those of one of this rank's candidates, ``[1, features]``."""
+        own: NDArray[np.float64] = self._blocks[place // CHUNK, :, place % CHUNK].astype(np.float64)
+        return own[None]
 
 
 def _agreed_rows(comm: Communicator, features: ArrayLike) -> NDArray[np.floating]:
@@ -84,6 +92,18 @@ def _agreed_rows(comm: Communicator, features: ArrayLike) -> NDArray[np.floating
         return _finite(np.ascontiguousarray(rows.reshape(len(rows), first[0]), dtype=common))
 
     return agreed(comm, checked)
+
+
+def _in_blocks(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A copy of the features by feature for each chunk of candidates, so that sums of many are one vector.
+
+    ``[chunks, features, CHUNK]``; what is beyond the last candidate is not set.
+    """
+    blocks = np.empty((-(-len(rows) // CHUNK), rows.shape[1], CHUNK), rows.dtype)
+    for block, first in zip(blocks, range(0, len(rows), CHUNK), strict=True):
+        part = rows[first : first + CHUNK]
+        block[:, : len(part)] = part.T
+    return blocks
 
 
 def _finite(rows: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,4 +1,4 @@
-"""Kernels over features of candidates, ``[candidates, features]``: how far they are from what was chosen."""
+"""Kernels over features of candidates: how far they are from what was chosen."""
 
 from __future__ import annotations
 
@@ -8,49 +8,31 @@ from numpy.typing import NDArray
 from rose_mpi.uq.kernels.jit import jit
 from rose_mpi.uq.kernels.logarithm import natural_log
 
-_TILE = 512
 _SMALLEST_NORMAL = 2.0**-1022
 _LOWEST = -(2.0**1023)
 
 
 @jit
-def _approach_one(row: NDArray[np.floating], centre: NDArray[np.float64], before: float) -> float:
-    square = 0.0
-    for j in range(row.size):
-        difference = np.float64(row[j]) - centre[j]
-        square += difference * difference
-    return min(square, before)
+def _add_four_squares(
+    block: NDArray[np.floating], centre: NDArray[np.float64], feature: int, total: NDArray[np.float64]
+) -> None:
+    a, b, c, d = block[feature], block[feature + 1], block[feature + 2], block[feature + 3]
+    p, q, r, s = centre[feature], centre[feature + 1], centre[feature + 2], centre[feature + 3]
+    for i in range(total.size):
+        w, x, y, z = np.float64(a[i]) - p, np.float64(b[i]) - q, np.float64(c[i]) - r, np.float64(d[i]) - s
+        total[i] = total[i] + w * w + x * x + y * y + z * z
 
 
 @jit
-def _approach_tile(
-    rows: NDArray[np.floating], centre: NDArray[np.float64], squares: NDArray[np.float64]
-) -> None:
-    """Four candidates at a time, so that their sums do not wait for each other."""
-    in_fours = rows.shape[0] - rows.shape[0] % 4
-    for i in range(0, in_fours, 4):
-        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-        square_a, square_b, square_c, square_d = 0.0, 0.0, 0.0, 0.0
-        for j in range(a.size):
-            difference = np.float64(a[j]) - centre[j]
-            square_a += difference * difference
-            difference = np.float64(b[j]) - centre[j]
-            square_b += difference * difference
-            difference = np.float64(c[j]) - centre[j]
-            square_c += difference * difference
-            difference = np.float64(d[j]) - centre[j]
-            square_d += difference * difference
-        squares[i] = min(square_a, squares[i])
-        squares[i + 1] = min(square_b, squares[i + 1])
-        squares[i + 2] = min(square_c, squares[i + 2])
-        squares[i + 3] = min(square_d, squares[i + 3])
-    for i in range(in_fours, rows.shape[0]):
-        squares[i] = _approach_one(rows[i], centre, squares[i])
+def _add_squares(values: NDArray[np.floating], centre: float, total: NDArray[np.float64]) -> None:
+    for i in range(total.size):
+        difference = np.float64(values[i]) - centre
+        total[i] += difference * difference
 
 
 @jit
 def approach(
-    features: NDArray[np.floating],
+    blocks: NDArray[np.floating],
     centres: NDArray[np.float64],
     squares: NDArray[np.float64],
     start: int,
@@ -58,12 +40,30 @@ def approach(
 ) -> None:
     """Lower ``squares[start:stop]``, the squared distances to the nearest centre, for more ``centres``.
 
-    Candidates are taken in tiles that stay in the cache for all centres.
+    Parameters
+    ----------
+    blocks:
+        Features of as many candidates at a time as stay in the cache for all centres, one feature after the
+        other. ``[blocks, features, candidates of a block]``
+    centres:
+        ``[centres, features]``
+    start:
+        First candidate of a block.
     """
-    for first in range(start, stop, _TILE):
-        last = min(first + _TILE, stop)
+    _, features, size = blocks.shape
+    in_fours = features - features % 4
+    space = np.empty(size)
+    for first in range(start, stop, size):
+        nearest = squares[first : min(first + size, stop)]
+        block, total = blocks[first // size], space[: nearest.size]
         for centre in range(centres.shape[0]):
-            _approach_tile(features[first:last], centres[centre], squares[first:last])
+            total[:] = 0.0
+            for feature in range(0, in_fours, 4):
+                _add_four_squares(block, centres[centre], feature, total)
+            for feature in range(in_fours, features):
+                _add_squares(block[feature], centres[centre, feature], total)
+            for i in range(total.size):
+                nearest[i] = min(total[i], nearest[i])
 
 
 @jit
