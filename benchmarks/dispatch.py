@@ -2,9 +2,9 @@
 
     mpirun -n 3 python benchmarks/dispatch.py [ROUNDS]
 
-Executables (``/bin/true``, with captured output and a result) beside bare ``posix_spawn`` loops in C and in
-Python, which run while the ranks are idle; functions beside ``mpi4py.futures``. What is compared runs by
-turns in one job; figures are medians.
+Executables (``/bin/true``, with captured output and a recorded result) beside bare ``posix_spawn`` loops in C
+and in Python, which run while the ranks are idle; functions beside ``mpi4py.futures``. What is compared runs
+by turns in one job; figures are medians. Bursts run without a results file as well.
 """
 
 from __future__ import annotations
@@ -64,15 +64,29 @@ async def timed(stage: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+async def bursts(executor: Executor, how: str = "") -> dict[str, float]:
+    """Tasks/s of ours."""
+    executables = await timed(lambda: executor.run_stage(calls(TRUE, EXECUTABLES)))
+    functions = await timed(lambda: executor.run_stage(calls(NOOP, FUNCTIONS)))
+    return {
+        f"rose-mpi executables{how}": EXECUTABLES / executables,
+        f"rose-mpi functions{how}": FUNCTIONS / functions,
+    }
+
+
+async def unrecorded(executor: Executor) -> dict[str, float]:
+    """Our bursts where no file is written."""
+    await executor.run_stage(calls(TRUE, 4) + calls(NOOP, 4))
+    return await bursts(executor, ", not recorded")
+
+
 async def ours(executor: Executor) -> Figures:
     """One round of our figures, and the floors, as rates and as seconds."""
     await executor.run_stage(calls(TRUE, 4) + calls(NOOP, 4))
     rates, seconds = floors()
-    burst = await timed(lambda: executor.run_stage(calls(TRUE, EXECUTABLES)))
-    functions = await timed(lambda: executor.run_stage(calls(NOOP, FUNCTIONS)))
+    rates |= await bursts(executor)
     singles = [await timed(lambda: executor.run_stage(calls(TRUE, 1))) for _ in range(SINGLES)]
     trips = [await timed(lambda: executor.run_stage(calls(NOOP, 1))) for _ in range(SINGLES)]
-    rates |= {"rose-mpi executables": EXECUTABLES / burst, "rose-mpi functions": FUNCTIONS / functions}
     seconds |= {
         "rose-mpi executable, one at a time": statistics.median(singles),
         "rose-mpi function round trip": statistics.median(trips),
@@ -84,6 +98,7 @@ def one_round() -> Figures:
     """Measure everything once; figures on rank 0."""
     measured: Figures | None = in_session(ours)
     rates, seconds = measured or ({}, {})
+    rates |= in_session(unrecorded, record=False) or {}
     futures = futures_rates() if MPI.COMM_WORLD.size > 1 else None
     if futures:
         rates["mpi4py.futures functions"], seconds["mpi4py.futures round trip"] = futures
