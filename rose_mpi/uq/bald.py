@@ -11,11 +11,11 @@ from rose_mpi.errors import ScoreError
 from rose_mpi.metrics import MUTUAL_INFORMATION
 from rose_mpi.uq.agreement import Communicator, agreed
 from rose_mpi.uq.evaluate import evaluate, working_dtype
-from rose_mpi.uq.parts import Part, part_of
+from rose_mpi.uq.parts import Part, best_of, part_of
 from rose_mpi.uq.paths import Paths
 from rose_mpi.uq.registry import CLASSIFICATION, METRICS
 from rose_mpi.uq.scorer import UQScorer
-from rose_mpi.uq.selection import Selection, merge, top_k
+from rose_mpi.uq.selection import Selection
 from rose_mpi.uq.validation import check_prediction
 
 SAMPLES: Final = 1000
@@ -151,9 +151,7 @@ def _gains(
 
 def _shortlist(comm: Communicator, part: Part, own: NDArray[np.floating], k: int) -> Selection:
     scores = evaluate(METRICS[MUTUAL_INFORMATION], UQScorer(CLASSIFICATION), own)
-    kept = np.flatnonzero(part.kept)
-    size = shortlist_size(k)
-    return merge(comm.allgather(top_k(scores[kept], size, indices=kept + part.first)), size)
+    return best_of(comm, part, scores, shortlist_size(k))
 
 
 def _rows_of(

@@ -15,10 +15,10 @@ from rose_mpi.uq.bald import choose_jointly, shortlist_size
 from rose_mpi.uq.batches import BATCH_BALD, K_CENTER, POWER, TOP
 from rose_mpi.uq.centers import k_center
 from rose_mpi.uq.diverse import diverse_top_k
-from rose_mpi.uq.parts import Part, gathered
+from rose_mpi.uq.parts import Part, best_of, gathered
 from rose_mpi.uq.plan import Plan
 from rose_mpi.uq.power import power_sample
-from rose_mpi.uq.selection import Selection, merge, top_k
+from rose_mpi.uq.selection import Selection, top_k
 from rose_mpi.uq.thompson import drawn_members, sampled_values
 
 
@@ -55,7 +55,9 @@ def choose(comm: Communicator, plan: Plan, own: Scored) -> Selection:
     if plan.k == 0:
         return Selection(np.empty(0, np.int64), np.empty(0))
     if plan.batch.name == TOP:
-        return _by_draws(comm, plan, own) if plan.metric.name == THOMPSON else _best(comm, plan, own, plan.k)
+        if plan.metric.name == THOMPSON:
+            return _by_draws(comm, plan, own)
+        return best_of(comm, own.part, own.scores, plan.k, minimise=plan.metric.minimise)
     indices = _batch(comm, plan, own).indices
     return Selection(indices, gathered(comm, own.part, own.scores, indices))
 
@@ -81,17 +83,9 @@ def _batch(comm: Communicator, plan: Plan, own: Scored) -> Selection:
     )
 
 
-def _best(comm: Communicator, plan: Plan, own: Scored, k: int) -> Selection:
-    """The best of each part, then of these."""
-    kept = np.flatnonzero(own.part.kept)
-    minimise = plan.metric.minimise
-    best = top_k(own.scores[kept], k, minimise=minimise, indices=kept + own.part.first)
-    return merge(comm.allgather(best), k, minimise=minimise)
-
-
 def _jointly(comm: Communicator, plan: Plan, own: Scored) -> Selection:
     """Batch BALD on the most informative candidates, of which every rank gets all predictions."""
-    shortlist = _best(comm, plan, own, shortlist_size(plan.k))
+    shortlist = best_of(comm, own.part, own.scores, shortlist_size(plan.k))
     pieces = {number: rows[shortlist.indices].astype(plan.dtype) for number, rows in own.members.items()}
     everyone: dict[int, NDArray[Any]] = {}
     for there in comm.allgather(pieces):

@@ -90,7 +90,7 @@ def score_ensemble(
         Threads on this rank for the built-in metrics.
     block:
         Candidates that one rank scores at a time, by default as many as fill a few MB. A rank needs memory
-        for two blocks on their way to it and from it, and 8 bytes for each candidate of its share.
+        for two blocks on their way to it and from it, and some 25 bytes for each candidate of its share.
 
     Raises
     ------

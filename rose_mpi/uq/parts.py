@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.uq.agreement import Communicator, agreed
 from rose_mpi.uq.plan import as_indices
-from rose_mpi.uq.selection import query_count
+from rose_mpi.uq.selection import Selection, merge, query_count, top_k
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,16 @@ def part_of(comm: Communicator, count: int, excluded: ArrayLike | None) -> Part:
         return Part(sum(counts[: comm.rank]), count, candidates, masked)
 
     return agreed(comm, part)
+
+
+def best_of(
+    comm: Communicator, part: Part, values: NDArray[np.float64], k: int, *, minimise: bool = False
+) -> Selection:
+    """The ``k`` best of all parts among the candidates that may be chosen. Collective."""
+    kept = np.flatnonzero(part.kept)
+    own = top_k(values[kept], k, minimise=minimise)
+    best = Selection(kept[own.indices] + part.first, own.scores)
+    return merge(comm.allgather(best), k, minimise=minimise)
 
 
 def leading(comm: Communicator, part: Part, values: NDArray[np.float64]) -> Candidate:

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq.agreement import Communicator, agreed
-from rose_mpi.uq.parts import Part, gathered, part_of
-from rose_mpi.uq.selection import Selection, merge, top_k
+from rose_mpi.uq.parts import Part, best_of, gathered, part_of
+from rose_mpi.uq.selection import Selection
 from rose_mpi.uq.uniform import uniform
 
 
@@ -54,10 +54,7 @@ def power_sample(
     own = agreed(comm, lambda: _checked(scores, beta))
     part = part_of(comm, len(own), excluded)
     k = part.query_count(k)
-    kept = np.flatnonzero(part.kept)
-    values = _perturbed(own, part, beta, seed)
-    best = top_k(values[kept], k, indices=kept + part.first)
-    indices = merge(comm.allgather(best), k).indices
+    indices = best_of(comm, part, _perturbed(own, part, beta, seed), k).indices
     return Selection(indices, gathered(comm, part, own, indices))
 
 

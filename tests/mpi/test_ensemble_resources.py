@@ -1,0 +1,95 @@
+"""What the collective scoring takes of a rank: memory, threads, and time while MPI is at work."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+import rose_mpi.mpi.scoring as scoring_module
+import rose_mpi.uq.ensemble as ensemble_module
+from rose_mpi.mpi.session import HELPING_SIZE
+from rose_mpi.uq import score_ensemble
+from rose_mpi.uq.evaluate import evaluate
+from rose_mpi.uq.exchange import Exchange
+from tests.mpi.campaigns import run_campaign, uq
+
+pytestmark = [pytest.mark.mpi, pytest.mark.timeout(60)]
+
+COMM = MPI.COMM_WORLD
+RANKS = range(0 if COMM.size <= HELPING_SIZE else 1, COMM.size)
+
+
+def mine(members):
+    """Those of the members that lie on this rank."""
+    return [rows for member, rows in enumerate(members) if member % COMM.size == COMM.rank]
+
+
+def resident(what):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
+
+
+def test_a_rank_needs_memory_for_two_blocks_and_its_scores():
+    """The 244 MB of predictions are parts of the same 8 MB; at 2 ranks a fourth of it travels to each."""
+    candidates, members = 2_000_000, 32
+    numbers = np.random.default_rng(0).random(candidates + members, np.float32)
+    arrays = mine([numbers[member : member + candidates] for member in range(members)])
+    score_ensemble(COMM, [rows[:1000] for rows in arrays], "predictive_variance", 5)
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
+    score_ensemble(COMM, arrays, "predictive_variance", 5)
+    megabyte_per_byte = candidates / COMM.size / 2**20
+    assert resident("VmHWM") - before < 30 + 28 * megabyte_per_byte
+
+
+class Watched:
+    """A communicator that counts the exchanges that have begun."""
+
+    def __init__(self, comm, begun):
+        self.rank, self.size = comm.rank, comm.size
+        self._comm, self._begun = comm, begun
+
+    def Ialltoallv(self, *buffers):
+        self._begun.append(buffers)
+        return self._comm.Ialltoallv(*buffers)
+
+
+@pytest.mark.skipif(COMM.size < 2, reason="one rank exchanges nothing")
+def test_the_next_block_is_under_way_while_one_is_scored(monkeypatch):
+    begun, when_scored = [], []
+
+    def scored(*arguments, **options):
+        when_scored.append(len(begun))
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr(
+        ensemble_module, "Exchange", lambda comm, *others: Exchange(Watched(comm, begun), *others)
+    )
+    monkeypatch.setattr(ensemble_module, "evaluate", scored)
+    members = np.full((2 * COMM.size, 256 * 4 * COMM.size, 2), 0.5)
+    score_ensemble(COMM, mine(members), "margin", 3, block=256)
+    assert when_scored == [2, 3, 4, 4]
+
+
+def test_ranks_that_share_cores_divide_them(tmp_path, monkeypatch):
+    """Together they have no more threads than there are cores, or one each."""
+    threads = []
+
+    def watched(*arguments, **options):
+        threads.append(options["threads"])
+        return score_ensemble(*arguments, **options)
+
+    monkeypatch.setattr(scoring_module, "score_ensemble", watched)
+    run_campaign(tmp_path, [uq(max_iterations=1)])
+    masks = COMM.allgather(frozenset(os.sched_getaffinity(0)))
+    used = COMM.allgather(threads)
+    assert any(used)
+    for mask, own in zip(masks, used, strict=True):
+        sharers = sum(masks[rank] == mask for rank in RANKS)
+        assert own in ([], [max(1, len(mask) // sharers)])
