@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rose_mpi.errors import UsageError
 from rose_mpi.execution.command import with_options
+from rose_mpi.execution.parameters import parameters_of
 from rose_mpi.execution.pickled import pickled_call, python_value
 from rose_mpi.learners.descriptions import check, check_isolation, checked
 from rose_mpi.learners.spec import COUNTED, MAY_SKIP, Criterion, OnFailure
@@ -102,7 +103,7 @@ class TaskFunction:
         return checked(Task(value, **self.description), self.name)
 
     def _room_for(self, results: Sequence[Any], taken: int) -> int:
-        parameters = inspect.signature(self.function).parameters.values()
+        parameters = _signature(self.function).parameters.values()
         if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
             return len(results)
         needed = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
@@ -112,14 +113,14 @@ class TaskFunction:
 
     def _accepted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Those that the function takes; options of the command need not be among them."""
-        parameters = inspect.signature(self.function).parameters
+        parameters = _signature(self.function).parameters
         if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
             return dict(kwargs)
         named = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
         for key in kwargs:
             if key not in named and not key.startswith("-"):
                 raise UsageError(
-                    f"{self.name}{inspect.signature(self.function)} takes no {key!r}"
+                    f"{self.name}{_signature(self.function)} takes no {key!r}"
                     f"{suggested(key, named)} (options of a command begin with '-')"
                 )
         return {key: value for key, value in kwargs.items() if key in named}
@@ -178,9 +179,14 @@ def task_function(
     )
 
 
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    known = parameters_of(function)
+    return known.signature if known else inspect.signature(function)
+
+
 def _described_by(function: Callable[..., Any]) -> Mapping[str, Any]:
     """What the signature says of the task: ``task_description={"shell": True}``."""
-    parameter = inspect.signature(function).parameters.get(_SIGNATURE_DESCRIPTION)
+    parameter = _signature(function).parameters.get(_SIGNATURE_DESCRIPTION)
     if parameter is None or parameter.default is inspect.Parameter.empty:
         return {}
     description = parameter.default or {}

@@ -153,7 +153,10 @@ class Workflow:
             first = self._opened is None
             self._opened = self._opened or concurrent.futures.Future()
         if not first:
-            await asyncio.shield(asyncio.wrap_future(self._opened))
+            if self._opened.done():
+                self._opened.result()
+            else:
+                await asyncio.shield(asyncio.wrap_future(self._opened))
             return
         try:
             groups = await self._engine.executor.open([self.name])
