@@ -156,6 +156,20 @@ def test_one_member_alone_is_certain():
     assert score("variation_ratio", CLASSIFICATION, predictions) == [0.0]
 
 
+@pytest.mark.parametrize("members", [1, 3, 16])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_members_in_full_agreement_tell_what_each_of_them_tells(dtype, members):
+    one, _ = ensemble(CLASSIFICATION, dtype, members=1)
+    predictions = np.repeat(one, members, axis=0)
+    for name in ("variation_ratio", "vote_entropy"):
+        assert (score(name, CLASSIFICATION, predictions) == 0.0).all()
+    for name in ("mutual_information", "average_kl"):
+        np.testing.assert_allclose(score(name, CLASSIFICATION, predictions), 0.0, atol=1e-15)
+    for name in ("predictive_entropy", "margin", "least_confidence"):
+        expected = REFERENCES[name, CLASSIFICATION](one.astype(np.float64), None)
+        np.testing.assert_allclose(score(name, CLASSIFICATION, predictions), expected, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_members_in_full_agreement_have_no_variance(dtype):
     predictions = np.full((9, 3), 0.1, dtype)
