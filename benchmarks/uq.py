@@ -5,7 +5,8 @@
 It takes two minutes and 2 GB of memory. The three are timed in turn; medians of the rounds are shown,
 with their quotients and the memory that the kernel takes beyond the predictions and its scores, and then the
 same as JSON lines. A plain read is a compiled sum over the predictions as 8-byte integers, on as many
-threads. The first calls of kernels in a new process, compiled before, are timed at the end.
+threads. The first calls of kernels in a new process, compiled before, are timed at the end; what numba takes
+for its import, and once in a process before any call, is shown apart.
 """
 
 from __future__ import annotations
@@ -158,20 +159,30 @@ def resident(what: str) -> float:
     return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(what))
 
 
-def first_call(name: str, task_type: str) -> float:
-    """Seconds of a kernel's first call in a new process where numba has been imported."""
+def first_call(name: str, task_type: str) -> tuple[float, float, float]:
+    """Seconds in a new process of numba's import, of what it sets up for any first call, and of the kernel's.
+
+    The set-up is seen in a call of another kernel, the smallest.
+    """
     shape = SHAPES[task_type][2:]
     code = f"""
-import time, numpy as np, numba
+import time, numpy as np
+times = [time.perf_counter()]
+import numba
+times.append(time.perf_counter())
+from rose_mpi.uq.kernels.checks import first_bad_value
+first_bad_value(np.zeros((1, 1)))
+times.append(time.perf_counter())
 from rose_mpi.uq.evaluate import evaluate
 from rose_mpi.uq.registry import METRICS
 from rose_mpi.uq.scorer import UQScorer
 predictions = np.full((16, 300, *{shape}), 1 / 10, np.float32)
-start = time.perf_counter()
 evaluate(METRICS[{name!r}], UQScorer({task_type!r}), predictions, np.zeros(300, {TARGETS[task_type]!r}))
-print(time.perf_counter() - start)"""
+times.append(time.perf_counter())
+print(*np.diff(times))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    imported, prepared, called = map(float, done.stdout.split())
+    return imported, prepared, called
 
 
 def predictions_of(task_type: str, dtype: type) -> tuple[np.ndarray, np.ndarray]:
@@ -227,6 +238,20 @@ def time_selection() -> Timing:
     )
 
 
+def show_first_calls() -> None:
+    """Time and print the first call of each kernel, and what numba takes before any."""
+    calls = {f"{name} ({task_type})": first_call(name, task_type) for name, task_type in FORMULAS}
+    imported, prepared, _ = np.median(list(calls.values()), axis=0)
+    print("\nfirst call in a new process, compiled before")
+    own = {name: called for name, (_, _, called) in calls.items()}
+    rows = {"import numba": imported, "numba's set-up, once in a process": prepared, **own}
+    for name, duration in rows.items():
+        print(f"{name:42} {duration * 1e3:7.1f} ms")
+    print()
+    for name, duration in rows.items():
+        print(json.dumps({"benchmark": "uq first call", "name": name, "seconds": duration}))
+
+
 def main() -> None:
     """Time everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -246,13 +271,7 @@ def main() -> None:
         times = [f"{value * 1e3:7.1f} ms" for value in (t.kernel, t.numpy, t.read)]
         quotients = f"{t.times_numpy:8.1f} {t.part_of_read:8.2f} {t.extra_memory:8.1f}"
         print(f"{t.name:42} {t.dtype:8} {' '.join(times)} {quotients}")
-    calls = {f"{name} ({task_type})": first_call(name, task_type) for name, task_type in FORMULAS}
-    print("\nfirst call in a new process, compiled before")
-    for name, duration in calls.items():
-        print(f"{name:42} {duration * 1e3:7.1f} ms")
-    print()
-    for name, duration in calls.items():
-        print(json.dumps({"benchmark": "uq first call", "name": name, "seconds": duration}))
+    show_first_calls()
     for t in timings:
         print(json.dumps({"benchmark": "uq", "threads": threads, **asdict(t)}))
 
