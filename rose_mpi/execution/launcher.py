@@ -24,6 +24,7 @@ from rose_mpi.errors import TaskError
 from rose_mpi.execution.environment import scrubbed
 
 _PLACEHOLDER: Final = re.compile(r"\{(ranks|hosts|cores)\}")
+_ANSWER_SECONDS: Final = 30.0
 _OF_MPIEXEC: Final = re.compile(r"OMPI_COMM_WORLD_SIZE|MPI_LOCALNRANKS|HYD")
 """What the ranks have that an ``mpiexec`` started, also one that itself works through ``srun``."""
 
@@ -123,14 +124,18 @@ def _mpiexec(hosts: Counter[str], variables: Mapping[str, str]) -> tuple[str, ..
 @cache
 def _is_open_mpi(program: str) -> bool:
     """What kind of mpiexec it is; all others understand the words of MPICH's."""
-    asked = subprocess.run(
-        [program, "--version"],
-        env=scrubbed(os.environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        asked = subprocess.run(
+            [program, "--version"],
+            env=scrubbed(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_ANSWER_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):  # the command will not start either, and say why
+        return False
     return "Open MPI" in asked.stdout or "OpenRTE" in asked.stdout
 
 

@@ -86,6 +86,13 @@ def test_the_mpiexec_beside_this_python_comes_first(programs, tmp_path, monkeypa
 SRUN = "srun --overlap --exact --export=ALL -n 3 -N 2 -m arbitrary"
 
 
+@pytest.mark.parametrize("text", ["#!/no/such/interpreter\n", "#!/bin/sh\nsleep 60\n"])
+def test_an_mpiexec_that_does_not_answer_is_left_to_fail_as_a_task(programs, monkeypatch, text):
+    monkeypatch.setattr(launcher, "_ANSWER_SECONDS", 0.2)
+    Path(programs("mpiexec")).write_text(text)
+    assert words(ONE_HOST)[0] == "mpiexec"
+
+
 @pytest.mark.parametrize(
     ("environ", "name", "start"),
     [
