@@ -2,7 +2,7 @@
 
 While one block is scored the next is under way: two non-blocking collectives at most, with a buffer each for
 what is sent and what is received. What a rank can read for itself, its own predictions and mapped files,
-stays in place.
+stays in place; where that is all, there is a single block.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Exchange:
         self._sent = [() if rank == comm.rank else tuple(on) for rank, on in enumerate(sent)]
         self._own = tuple(sent[comm.rank])
         self._needed = any(sent) and comm.size > 1
+        self._in_place = not self._needed and all(_is_ready(array, plan) for array in readable.values())
         self.positions = sorted(position for on_rank in plan.positions for position in on_rank)
         self._under_way: Any = None
         lengths = [self._length(rank, 0) for rank in range(comm.size)]
@@ -75,9 +76,15 @@ class Exchange:
     def blocks(self, *, at_once: bool = False) -> Iterator[Block]:
         """All blocks, also empty ones while other ranks have some left; each is valid until the next.
 
-        With ``at_once`` they come as one, in memory of its own.
+        With ``at_once`` they come as one, in memory of its own. They do too where all stays in place.
         """
-        return iter([self._all()]) if at_once else self._one_by_one()
+        if at_once:
+            return iter([self._all()])
+        return iter([self._untouched()]) if self._in_place else self._one_by_one()
+
+    def _untouched(self) -> Block:
+        start, stop = self._plan.partition.share(self._comm.rank)
+        return Block(start, tuple(self._readable[position][start:stop] for position in self.positions))
 
     def _all(self) -> Block:
         start, stop = self._plan.partition.share(self._comm.rank)
@@ -143,3 +150,8 @@ class Exchange:
     def _length(self, rank: int, step: int) -> int:
         start, stop = self._plan.partition.piece(rank, step)
         return stop - start
+
+
+def _is_ready(array: NDArray[Any], plan: Plan) -> bool:
+    """Whether an array can be scored as it lies in memory."""
+    return array.dtype == plan.dtype and array.flags.c_contiguous and array.flags.aligned

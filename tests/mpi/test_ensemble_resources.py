@@ -60,21 +60,33 @@ class Watched:
         return self._comm.Ialltoallv(*buffers)
 
 
-@pytest.mark.skipif(COMM.size < 2, reason="one rank exchanges nothing")
-def test_the_next_block_is_under_way_while_one_is_scored(monkeypatch):
-    begun, when_scored = [], []
+@pytest.fixture
+def scored(monkeypatch):
+    """Fills with the number of exchanges that have begun when a block is scored, and how long that is."""
+    begun, blocks = [], []
 
-    def scored(*arguments, **options):
-        when_scored.append(len(begun))
-        return evaluate(*arguments, **options)
+    def watched(metric, scorer, predictions, *arguments, **options):
+        blocks.append((len(begun), len(predictions[0])))
+        return evaluate(metric, scorer, predictions, *arguments, **options)
 
     monkeypatch.setattr(
         ensemble_module, "Exchange", lambda comm, *others: Exchange(Watched(comm, begun), *others)
     )
-    monkeypatch.setattr(ensemble_module, "evaluate", scored)
+    monkeypatch.setattr(ensemble_module, "evaluate", watched)
+    return blocks
+
+
+@pytest.mark.skipif(COMM.size < 2, reason="one rank exchanges nothing")
+def test_the_next_block_is_under_way_while_one_is_scored(scored):
     members = np.full((2 * COMM.size, 256 * 4 * COMM.size, 2), 0.5)
     score_ensemble(COMM, mine(members), "margin", 3, block=256)
-    assert when_scored == [2, 3, 4, 4]
+    assert scored == [(2, 256), (3, 256), (4, 256), (4, 256)]
+
+
+@pytest.mark.parametrize(("dtype", "blocks"), [(np.float64, [1024]), (np.int8, [256] * 4)])
+def test_what_is_in_place_is_scored_at_once_and_what_must_be_copied_in_blocks(scored, dtype, blocks):
+    score_ensemble(MPI.COMM_SELF, np.ones((3, 1024, 1), dtype), "margin", 3, block=256)
+    assert scored == [(0, length) for length in blocks]
 
 
 def test_ranks_that_share_cores_divide_them(tmp_path, monkeypatch):
