@@ -66,6 +66,20 @@ def test_nothing_is_left(way):
     assert (len(chosen.indices), len(chosen.scores)) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda k: k_center(COMM, part(FEATURES), k),
+        lambda k: diverse_top_k(COMM, part(SCORES), part(FEATURES), k),
+        lambda k: power_sample(COMM, part(SCORES), k),
+        lambda k: batch_bald(COMM, part(PROBABILITIES, 1), k),
+    ],
+    ids=WAYS,
+)
+def test_a_fraction_is_one_of_the_whole_pool(choose):
+    assert choose(0.002).indices.tolist() == choose(3).indices.tolist()
+
+
 def greedy_centres(centres, k):
     """The definition, with all distances at once."""
     chosen, radii = [], []

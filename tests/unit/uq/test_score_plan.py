@@ -78,6 +78,11 @@ def test_task_type_follows_from_metric_and_shape(metric, shape, task_type, count
     assert (plan.task_type, plan.shape) == (task_type, counts_as)
 
 
+@pytest.mark.parametrize(("k", "chosen"), [(7, 7), (0.02, 6), (0.021, 7), (0.999, 298), (1000, 298)])
+def test_how_many_are_chosen(k, chosen):
+    assert make_plan([offer((300, 2), k=k)], as_indices([0, 7])).k == chosen
+
+
 def test_blocks_bound_the_memory_of_a_round():
     """What one rank sends to three others, and what it receives, in one round."""
     offers = [offer()] * 3 + [replaced_shapes(offer((1, 1)), [(10**7, 1000)] * 8)]
