@@ -51,7 +51,13 @@ class IsolatedCall:
             raise TaskError(f"{call.id}: cannot hand its arguments over: {error}") from error
 
     def spawn(self) -> Spawn:
-        """The process."""
+        """The process.
+
+        Raises
+        ------
+        TaskError
+            If the folder in which it is to work was removed.
+        """
         paths = self._context.layout.task(self._call.id, self._attempt)
         files = (str(file.fileno()) for file in (self._order, self._answer))
         assert isinstance(self._call.work, Function)
@@ -59,7 +65,7 @@ class IsolatedCall:
             token=f"{self._call.id}#{self._attempt}",
             argv=(sys.executable, _SCRIPT, str(os.getpid()), *files),
             environment=task_environment(self._call, self._attempt, self._context),
-            cwd=str(Path.cwd()),
+            cwd=_present_folder(self._call),
             stdout=paths.stdout,
             stderr=paths.stderr,
             timeout=self._call.work.timeout,
@@ -79,6 +85,13 @@ class IsolatedCall:
             cpu_seconds=exited.cpu_seconds,
             max_rss=exited.max_rss,
         )
+
+
+def _present_folder(call: TaskCall) -> str:
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        raise TaskError(f"{call.id}: the folder that its rank works in is gone: {error.strerror}") from error
 
 
 def _told(answer: bytes) -> TaskResult | None:

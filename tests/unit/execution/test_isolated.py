@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rose_mpi.errors import TaskError
 from rose_mpi.execution.isolated.call import IsolatedCall, warm_start_for_functions
 from rose_mpi.execution.pickled import pickled_call, python_value
 from rose_mpi.tasks import Expects, Function, TaskStatus
@@ -135,6 +136,15 @@ def test_it_can_be_cancelled(isolated):
 
 def test_forks_draw_different_random_numbers(isolated):
     assert isolated(function("draw")).value != isolated(function("draw")).value
+
+
+def test_a_rank_whose_folder_is_gone_is_told(context, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(TaskError, match=r"digits\.3\.training.* folder that its rank works in is gone"):
+        IsolatedCall(call_of(function("where")), 0, 1.0, context).spawn()
 
 
 def test_nothing_stays_open_in_the_rank(isolated):
