@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from rose_mpi.errors import RoseError, TaskError
@@ -27,7 +28,7 @@ from rose_mpi.learners.spec import Criterion, LearnerKind
 from rose_mpi.learners.task_function import TaskFunction
 from rose_mpi.learners.values import combined, metric_of, state_of
 from rose_mpi.metrics import compare
-from rose_mpi.tasks import TaskCall, TaskId, TaskResult
+from rose_mpi.tasks import Pickled, TaskCall, TaskId, TaskResult
 
 T = TypeVar("T")
 
@@ -142,6 +143,8 @@ class Workflow:
         (result,) = await self._engine.executor.run_stage([call])
         if not result.done:
             raise TaskError(f"task {task} {result.status}: {result.error}")
+        if isinstance(result.value, Pickled):
+            result = replace(result, value=python_value(result.value))
         state = self._states[task] = state_of(result)
         for key, value in state.items():
             self.registry.register(key, value)

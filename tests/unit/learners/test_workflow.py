@@ -1,0 +1,28 @@
+"""Tasks that a loop of the user's own calls."""
+
+import pickle
+
+from rose_mpi.learners.learner import Learner
+from rose_mpi.tasks import Pickled
+from tests.unit.learners.engine import FakeEngine
+from tests.unit.learners.fake import FakeExecutor
+
+UNPACKED = []
+
+
+def unpacked(number):
+    UNPACKED.append(number)
+    return {"number": number}
+
+
+class Packed:
+    def __reduce__(self):
+        return unpacked, (5,)
+
+
+def test_a_value_that_json_cannot_say_is_unpacked_once():
+    value = Pickled(pickle.dumps(Packed()))
+    learner = Learner(FakeEngine(FakeExecutor({"simulation": value})))
+    simulation = learner.simulation_task(lambda: "program")
+    assert simulation().result(10) == {"number": 5}
+    assert UNPACKED == [5]
