@@ -214,7 +214,7 @@ class Learner(BaseLearner):
         def call(*args: Any, **kwargs: Any) -> Future[Any]:
             name = f"{body.__name__.strip('<>')}-{self._bodies[body.__name__]}"
             self._bodies[body.__name__] += 1
-            workflow = self._workflow(name)
+            workflow = self._workflow(name, StateRegistry(self._tell_state))
             return self.engine.start(workflow.live(body, args, kwargs), f"workflow {workflow.name}")
 
         return call
@@ -233,15 +233,15 @@ class Learner(BaseLearner):
                 )
         return super()._register(stage, function, options, criterion)
 
-    def _workflow(self, name: str) -> Workflow:
+    def _workflow(self, name: str, registry: StateRegistry) -> Workflow:
         (unique,) = self.engine.unique_names([name])
-        return Workflow(unique, self.engine, self.criterion, self._tell_state)
+        return Workflow(unique, self.engine, self.criterion, registry)
 
     def _present(self) -> Workflow:
         """The workflow whose body calls, else the learner's own."""
         workflow = CURRENT.get() or self._own
         if workflow is None:
-            workflow = self._own = self._workflow("learner-0")
+            workflow = self._own = self._workflow("learner-0", self._registry)
             self.engine.at_end(workflow.end)
         return workflow
 

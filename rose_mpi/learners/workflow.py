@@ -22,7 +22,7 @@ from rose_mpi.iteration import IterationState
 from rose_mpi.learners.criteria import Decision
 from rose_mpi.learners.engine import Engine
 from rose_mpi.learners.futures import Future, resolved
-from rose_mpi.learners.registry import StateCallback, StateRegistry
+from rose_mpi.learners.registry import StateRegistry
 from rose_mpi.learners.seeds import seed_of
 from rose_mpi.learners.spec import Criterion, LearnerKind
 from rose_mpi.learners.task_function import TaskFunction
@@ -42,9 +42,11 @@ class Workflow:
     Tasks of one kind are numbered in the order of the calls; an iteration ends with each criterion.
     """
 
-    def __init__(self, name: str, engine: Engine, criterion: Criterion | None, tell: StateCallback) -> None:
+    def __init__(
+        self, name: str, engine: Engine, criterion: Criterion | None, registry: StateRegistry
+    ) -> None:
         self.name = name
-        self.registry = StateRegistry(tell)
+        self.registry = registry
         self._engine = engine
         self._criterion = criterion
         self._iteration = 0
