@@ -11,7 +11,7 @@ from rose_mpi.positional import out_of_band, positional
 
 GPUS_AND_RANKS: Final = (
     "gpus_per_rank is for tasks on one rank; with several the launcher gives them, such as "
-    "launcher = 'srun --overlap --exact -n {ranks} --gpus-per-task=1 {command}'"
+    "launcher = 'srun --overlap --exact -n {ranks} -c {cores} -w {hosts} --gpus-per-task=1 {command}'"
 )
 """Why a task has one or the other."""
 
