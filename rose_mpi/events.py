@@ -67,6 +67,16 @@ class GroupChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RankLost:
+    """A rank is gone, and the others go on if the MPI library can."""
+
+    rank: int
+    host: str
+    reason: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFinished:
     """One attempt of a task ended."""
 
@@ -126,6 +136,7 @@ Event = (
     RunStarted
     | LearnerStarted
     | GroupChanged
+    | RankLost
     | TaskFinished
     | TasksRepeated
     | EnsembleScored

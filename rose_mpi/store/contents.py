@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import h5py
+import msgspec
 import numpy as np
 
 from rose_mpi.errors import StoreError
-from rose_mpi.events import EnsembleScored, LearnerStarted, RunStarted, RunStatus, StopReason
+from rose_mpi.events import EnsembleScored, LearnerStarted, RankLost, RunStarted, RunStatus, StopReason
 from rose_mpi.iteration import IterationState
 from rose_mpi.store import schema
 from rose_mpi.store.files import read_whole
@@ -89,6 +90,7 @@ def _run(file: h5py.File) -> RunRecord:
         finished=float(attributes["finished"]),
         learners=learners,
         tasks=_tasks(file[schema.TASKS]),
+        lost=msgspec.json.decode(attributes["lost"], type=list[RankLost]),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import h5py
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,6 +66,7 @@ def _write_attributes(file: h5py.File, run: RunRecord, generation: int) -> None:
         "seed": run.started.seed,
         "ranks": run.started.ranks,
         "hosts": " ".join(run.started.hosts),
+        "lost": msgspec.json.encode(run.lost).decode(),
     }
     write_attributes(file.id, attributes)
 

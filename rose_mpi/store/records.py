@@ -15,6 +15,7 @@ from rose_mpi.events import (
     IterationFinished,
     LearnerFinished,
     LearnerStarted,
+    RankLost,
     RunFinished,
     RunStarted,
     TaskFinished,
@@ -70,6 +71,7 @@ Record = (
     | TaskRow
     | TasksRepeated
     | EnsembleScored
+    | RankLost
     | IterationFinished
     | LearnerFinished
     | RunFinished
@@ -86,6 +88,7 @@ _KINDS: Final[tuple[type[Record], ...]] = (
     GroupChanged,
     TasksRepeated,
     EnsembleScored,
+    RankLost,
 )
 _CODES: Final = {kind: bytes([code]) for code, kind in enumerate(_KINDS)}
 _DECODERS: Final = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)

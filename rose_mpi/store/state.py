@@ -15,6 +15,7 @@ from rose_mpi.events import (
     IterationFinished,
     LearnerFinished,
     LearnerStarted,
+    RankLost,
     RunFinished,
     RunStarted,
     RunStatus,
@@ -124,13 +125,22 @@ class LearnerRecord:
 
 @dataclass(slots=True)
 class RunRecord:
-    """A run so far; ``finished`` is NaN while it runs."""
+    """A run so far.
+
+    Attributes
+    ----------
+    finished:
+        NaN while it runs.
+    lost:
+        The ranks that were lost, in that order.
+    """
 
     started: RunStarted
     status: RunStatus = RunStatus.RUNNING
     finished: float = float("nan")
     learners: dict[str, LearnerRecord] = field(default_factory=dict)
     tasks: TaskTable = field(default_factory=TaskTable)
+    lost: list[RankLost] = field(default_factory=list)
     _awaited: set[str] = field(default_factory=set, repr=False, compare=False)
     _groups: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -152,6 +162,8 @@ class RunRecord:
                 known.started = replace(known.started, group=group)
             case GroupChanged(learner, group):
                 self._groups[learner] = group
+            case RankLost():
+                self.lost.append(record)
             case LearnerFinished(learner):
                 ended = self.learners[learner]
                 ended.stop_reason, ended.error, ended.finished = (
