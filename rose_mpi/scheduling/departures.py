@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rose_mpi.scheduling.instructions import GiveBack, HandOver, Instruction, Recall
-from rose_mpi.scheduling.roster import Loan, Roster
+from rose_mpi.scheduling.loan import Loan
+from rose_mpi.scheduling.roster import Roster
 
 
 def hand_over(roster: Roster, ranks: Iterable[int]) -> list[Instruction]:

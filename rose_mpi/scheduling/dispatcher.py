@@ -9,6 +9,7 @@ from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.scheduling.backlog import Backlogs
 from rose_mpi.scheduling.departures import give_back, hand_over, recall
 from rose_mpi.scheduling.gathering import WideTasks
+from rose_mpi.scheduling.inheritance import take_over
 from rose_mpi.scheduling.instructions import (
     Delay,
     Discard,
@@ -21,8 +22,10 @@ from rose_mpi.scheduling.instructions import (
     RunTogether,
 )
 from rose_mpi.scheduling.kept_arrays import KeptArrays
+from rose_mpi.scheduling.loan import Loan
+from rose_mpi.scheduling.rebuilding import Estate
 from rose_mpi.scheduling.retries import Retries
-from rose_mpi.scheduling.roster import Loan, Roster
+from rose_mpi.scheduling.roster import Roster
 from rose_mpi.scheduling.running import Running
 from rose_mpi.scheduling.turns import Turns, Waiting
 from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, TaskStatus
@@ -79,6 +82,13 @@ class Dispatcher:
             self._enqueue(Waiting(call, 0, now), first=False)
         return self._dispatch(self._backlogs.ranks)
 
+    def inherit(self, estate: Estate, now: float) -> list[Instruction]:
+        """Begin with what survived the loss of other ranks."""
+        take_over(estate, self._roster, self._kept, self._backlogs, self._running)
+        for call, attempt in estate.waiting:
+            self._enqueue(Waiting(call, attempt, now), first=False)
+        return [*recall(self._roster, estate.leaving), *self._dispatch(estate.at_hand())]
+
     def finished(self, results: Iterable[TaskResult], now: float) -> list[Instruction]:
         """Note that attempts ended: report them, repeat those that may be, and use their ranks again."""
         reports: list[Instruction] = []
@@ -125,7 +135,7 @@ class Dispatcher:
             running = self._running.get(task)
             if running:
                 running.cancelled = True
-                instructions.append(Kill(running.ranks[0], task, running.task.attempt))
+                instructions += [Kill(rank, task, running.task.attempt) for rank in running.ranks[:1]]
             elif self._turns.remove(task) or self._wide.remove(task) or self._retries.take(task):
                 instructions.append(Drop(task))
         return [*instructions, *self._dispatch()]
@@ -202,7 +212,7 @@ class Dispatcher:
         instructions = self._start_wide() if self._wide.waiting else []
         ready = self._roster.ready
         begun: dict[int, None] = {}
-        for rank in self._by_preference(ready) if self._turns.waiting else ():
+        for rank in self._by_preference() if self._turns.waiting else ():
             while rank in ready and (waiting := self._next_for(rank)):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
@@ -223,15 +233,11 @@ class Dispatcher:
         not_for_it = self._backlogs.any_waits or self._retries.any_delayed
         return self._something_waits or (not_for_it and not loan.used)
 
-    def _by_preference(self, ready: Iterable[int]) -> list[int]:
-        """The ranks that are ready in the order in which they are given something."""
-        ranks = list(ready)
-        if self._home in ranks:
-            ranks.remove(self._home)
-            first = self._turns.first
-            lasts = first.is_function and not self._backlogs.is_short(first.call)
-            ranks.insert(len(ranks) if lasts else 0, self._home)
-        return ranks
+    def _by_preference(self) -> list[int]:
+        """The ranks that are ready; a long function would keep the own one from leading."""
+        first = self._turns.first
+        lasts = first.is_function and not self._backlogs.is_short(first.call)
+        return self._roster.by_preference(self._home, last=lasts)
 
     def _queue(self, ranks: Iterable[int]) -> list[Instruction]:
         """Let short functions wait on ranks that run one, by turns."""
@@ -263,7 +269,7 @@ class Dispatcher:
         """Note what the end of an attempt tells about those to come."""
         if len(running.ranks) > 1:
             self._wide.ended(running.task, running.ranks)
-        elif running.task.is_function and result.status is not TaskStatus.CANCELLED:
+        elif running.task.is_function and running.ranks and result.status is not TaskStatus.CANCELLED:
             self._backlogs.ended(running.ranks[0], running.task.call, result.finished - result.started)
 
     def _free(self, running: Running) -> None:

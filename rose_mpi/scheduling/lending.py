@@ -60,10 +60,22 @@ class Lending:
         self._sparing: dict[int, None] = {}
         self._unsuited: dict[int, set[int]] = {}
 
+    def forget(self) -> None:
+        """Begin anew: ranks were lost."""
+        for book in (self._accounts, self._hungry, self._sparing, self._unsuited):
+            book.clear()
+
     def add(self, leader: int, ranks: int, functions: bool = True) -> None:
         """A leader has so many ranks; ``functions`` says whether they may run Python functions."""
         self._accounts[leader] = _Account(self._slots, functions, ranks)
         self._sort(leader)
+
+    def lent(self, owner: int, borrower: int) -> None:
+        """A rank is lent already."""
+        self._accounts[owner].lent += 1
+        self._accounts[borrower].borrowed += 1
+        self._sort(owner)
+        self._sort(borrower)
 
     def moved(self, owner: int, to: int, ranks: int) -> list[AskToLend]:
         """The leader ``to`` has taken so many ranks of another's."""
@@ -122,10 +134,7 @@ class Lending:
                 borrower = next((leader for leader in self._hungry if self._may_borrow(leader, owner)), None)
                 if borrower is None:
                     break
-                self._accounts[owner].lent += 1
-                self._accounts[borrower].borrowed += 1
-                self._sort(owner)
-                self._sort(borrower)
+                self.lent(owner, borrower)
                 loans.append(AskToLend(owner, borrower))
         return loans
 

@@ -126,19 +126,42 @@ class Placement:
             If one of them is open already, or named twice.
         """
         self._refuse_twins(learners)
-        with_ranks = min(len(learners), self._free_ranks // (self._size or 1))
-        moves = self._settle(learners[:with_ranks]) if with_ranks else []
-        shrunk: dict[str, None] = {}
-        for learner in learners[with_ranks:]:
-            giver = self._by_plenty.first() if self._size is None else None
-            if giver and giver.share:
-                moves.append(self._split(giver, learner))
-                shrunk |= dict.fromkeys(giver.learners)
-            else:
-                self._serve(self._by_crowd.first(), (learner,))
+        moves, shrunk = self._find(learners)
         groups = {learner: tuple(self._group_of[learner].ranks) for learner in learners}
         changed = {name: tuple(self._group_of[name].ranks) for name in shrunk if name not in groups}
         return Placed(groups, tuple(moves), changed)
+
+    def lost(self, rank: int) -> Mapping[str, tuple[int, ...]]:
+        """A rank is gone for good; one must be left.
+
+        Returns
+        -------
+        Mapping
+            The ranks of the learners that had it, or had to give some for those that had no other. All ranks
+            are to be with the leaders of :attr:`groups` from now on.
+        """
+        groups = (*self._serving.values(), *self._free.values())
+        group = next(group for group in groups if rank in group.ranks)
+        book = self._serving if group.learners else self._free
+        del book[group.leader]
+        group.ranks.remove(rank)
+        self._free_ranks -= not group.learners
+        if self._size:
+            self._size = min(self._size, sum(len(each.ranks) for each in groups))
+        changed = dict.fromkeys(group.learners)
+        if group.ranks:
+            book[group.leader] = group
+            if group.learners:
+                self._rank(group)
+        elif group.learners:
+            changed |= self._find(tuple(group.learners))[1]
+        return {learner: tuple(self._group_of[learner].ranks) for learner in changed}
+
+    @property
+    def groups(self) -> dict[int, tuple[int, ...]]:
+        """The ranks of each leader."""
+        groups = (*self._serving.values(), *self._free.values())
+        return {group.leader: tuple(group.ranks) for group in groups}
 
     def close(self, learner: str) -> None:
         """Forget a learner; a group without learners is free again."""
@@ -153,6 +176,20 @@ class Placement:
             group.widest = 1
             self._free[group.leader] = group
             self._free_ranks += len(group.ranks)
+
+    def _find(self, learners: Sequence[str]) -> tuple[list[Move], dict[str, None]]:
+        """Find ranks for learners that have none; returns the moves, and who has fewer ranks now."""
+        with_ranks = min(len(learners), self._free_ranks // (self._size or 1))
+        moves = self._settle(learners[:with_ranks]) if with_ranks else []
+        shrunk: dict[str, None] = {}
+        for learner in learners[with_ranks:]:
+            giver = self._by_plenty.first() if self._size is None else None
+            if giver and giver.share:
+                moves.append(self._split(giver, learner))
+                shrunk |= dict.fromkeys(giver.learners)
+            else:
+                self._serve(self._by_crowd.first(), (learner,))
+        return moves, shrunk
 
     def _settle(self, learners: Sequence[str]) -> list[Move]:
         """Divide free ranks among the learners."""

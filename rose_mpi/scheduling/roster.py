@@ -4,27 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-
-@dataclass(slots=True)
-class Loan:
-    """A borrowed rank.
-
-    Attributes
-    ----------
-    functions:
-        Whether it may run Python functions.
-    recalled:
-        Whether its owner needs it.
-    used:
-        Whether it was given a task.
-    """
-
-    owner: int
-    functions: bool
-    recalled: bool = False
-    used: bool = False
+from rose_mpi.scheduling.loan import Loan
 
 
 class Roster:
@@ -138,10 +119,14 @@ class Roster:
         """Lend an idle own rank; ``None`` if there is none."""
         rank = next((rank for rank in self.ready if rank in self.own and self.is_idle(rank)), None)
         if rank is not None:
-            self._remove(rank)
-            self._lent[rank] = borrower
-            self._not_recalled[rank] = None
+            self.lend_out(rank, borrower)
         return rank
+
+    def lend_out(self, rank: int, borrower: int) -> None:
+        """Lend this idle own rank."""
+        self._remove(rank)
+        self._lent[rank] = borrower
+        self._not_recalled[rank] = None
 
     def recall(self, rank: int) -> int | None:
         """Ask for a rank that is lent; returns its borrower, unless it is at home or was asked for before."""
@@ -149,6 +134,14 @@ class Roster:
             return None
         del self._not_recalled[rank]
         return self._lent[rank]
+
+    def by_preference(self, home: int | None, last: bool) -> list[int]:
+        """The ranks that are ready in the order in which they are given something: ``home`` first or last."""
+        ranks = list(self.ready)
+        if home in ranks:
+            ranks.remove(home)
+            ranks.insert(len(ranks) if last else 0, home)
+        return ranks
 
     @property
     def not_recalled(self) -> tuple[int, ...]:
