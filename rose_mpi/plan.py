@@ -35,6 +35,8 @@ class RunPlan:
         Words that start a command of several ranks; empty: found.
     policy:
         What the tasks are subject to.
+    rank_timeout:
+        Seconds without a sign of life after which a rank is given up.
     text:
         The configuration as it was read, and what the command line changed; empty for a program.
     metrics:
@@ -52,5 +54,6 @@ class RunPlan:
     preload: tuple[str, ...] | None = None
     launcher: str = ""
     policy: Policy = DEFAULT
+    rank_timeout: float = 300.0
     text: str = ""
     metrics: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from rose_mpi.exit_codes import ExitCode
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.first_rank import is_first_rank
 from rose_mpi.mpi.session import serve
-from rose_mpi.mpi.world import join_world
+from rose_mpi.mpi.world import finalize, join_world
 from rose_mpi.telling import tell
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -45,11 +45,14 @@ def run(
     try:
         if world.rank:
             serve(world, pass_signals=True)
+            finalize(ExitCode.DONE)
             return ExitCode.DONE
 
         from rose_mpi.cli.lead import lead  # noqa: PLC0415  (what only rank 0 needs)
 
-        return lead(world, config_path, overrides, output, max_iterations, quiet, resume=resume, force=force)
+        code = lead(world, config_path, overrides, output, max_iterations, quiet, resume=resume, force=force)
+        finalize(code)
+        return code
     except BaseException as error:
         abort(world, error)
         raise

@@ -27,6 +27,7 @@ from rose_mpi.config.values import (
     Positive,
     QuerySize,
     RanksPerLearner,
+    RankTimeout,
     Reference,
     Repeat,
     Retries,
@@ -179,6 +180,7 @@ class EngineTable(Table):
     order: Literal["fair", "arrival"] = "fair"
     retry_delay: Delay = DEFAULT.retry_delay
     launcher: Launcher | None = None
+    rank_timeout: RankTimeout = 300.0
     warm_python: bool = False
     preload: Modules = Field(default_factory=list)
 

@@ -42,6 +42,7 @@ def run_plan(
         preload=config.engine.preloaded,
         launcher=config.engine.launcher or "",
         policy=_policy(config),
+        rank_timeout=config.engine.rank_timeout,
         text=text,
         metrics=tuple(metrics),
     )

@@ -19,6 +19,7 @@ REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?")
 _UNIT_SECONDS: Final = (86400, 3600, 60, 1)
 _LONGEST_DURATION: Final = 1e9
+_SHORTEST_RANK_TIMEOUT: Final = 5.0
 
 
 def described(value: Any) -> str:
@@ -84,6 +85,13 @@ def _seconds(value: Any) -> float:
 
 def _delay(value: Any) -> float:
     return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
+def _rank_timeout(value: Any) -> float:
+    seconds = _seconds(value)
+    if seconds < _SHORTEST_RANK_TIMEOUT:
+        raise ValueError(f"must be at least {_SHORTEST_RANK_TIMEOUT:g} s: each rank gives a sign every 2 s")
+    return seconds
 
 
 def _parsed_duration(value: Any) -> float | None:
@@ -172,6 +180,7 @@ Expressions = dict[Text, Annotated[str, PlainValidator(_expression)]]
 Iterations = dict[Annotated[str, AfterValidator(_iteration)], Arguments]
 Seconds = Annotated[float, PlainValidator(_seconds)]
 Delay = Annotated[float, PlainValidator(_delay)]
+RankTimeout = Annotated[float, PlainValidator(_rank_timeout)]
 QuerySize = Annotated[int | float, PlainValidator(_query_size)]
 Parameters = Annotated[dict[str, float | str], PlainValidator(_parameters)]
 RanksPerLearner = Annotated[int | None, PlainValidator(_ranks_per_learner)]

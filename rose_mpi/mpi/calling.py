@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.functions import call_function, function_result
 from rose_mpi.mpi.messages import RunTask
-from rose_mpi.tasks import Expects, FileArray, RankArray, TaskResult, TaskStatus
+from rose_mpi.tasks import Expects, FileArray, RankArray, TaskId, TaskResult, TaskStatus
 
 
 class Caller:
@@ -74,13 +74,18 @@ class Caller:
     def _kept(self, order: RunTask, array: NDArray[np.generic]) -> FileArray | RankArray:
         """Keep a prediction in memory if the group scores it here; any other array becomes a file."""
         if order.keep and order.call.expects is Expects.PREDICTION:
-            key = f"{order.call.id}.{order.attempt}"
+            key = array_key(order.call.id, order.attempt)
             self.arrays[key] = array
             return RankArray(self._context.rank, key)
         path = Path(f"{self._context.layout.task(order.call.id, order.attempt).result}.npy")
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, array, allow_pickle=False)
         return FileArray(str(path))
+
+
+def array_key(task: TaskId, attempt: int) -> str:
+    """The key of the array that an attempt returned."""
+    return f"{task}.{attempt}"
 
 
 def _without_value(function: Callable[[], object]) -> None:

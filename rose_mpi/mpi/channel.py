@@ -5,20 +5,35 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from mpi4py import MPI
 
-from rose_mpi.mpi.messages import Message
+from rose_mpi.mpi.farewell import Farewell
+from rose_mpi.mpi.faults import Faults
+from rose_mpi.mpi.messages import LASTING, Message
 
 COORDINATOR = 0
 """The rank that coordinates."""
 
-_ALONE = 1
-_WITH_BUFFERS = 2
-_BUFFER = 3
-"""Tags: messages, messages whose large data follows, and such data."""
+_ALONE = 0
+_WITH_BUFFERS = 1
+_BUFFER = 2
+_FAREWELL = 3
+_KINDS = 4
+"""What a tag says: messages, messages whose large data follows, such data, and farewells; and the epoch."""
 
 Buffer = bytes | memoryview
+Batch = tuple[int, int, list[Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Something under way; MPI reads the data until the request has completed."""
+
+    rank: int
+    request: MPI.Request
+    data: Buffer
 
 
 class Channel:
@@ -32,6 +47,11 @@ class Channel:
     ----------
     ring:
         Called with the rank whenever something was sent to it.
+    died:
+        Called with each rank that MPI says has died.
+    epoch:
+        How often ranks have been lost. Messages of another epoch are not for this one: those of an earlier
+        one are dropped, but for those in which something ended; those of a later one wait.
 
     Notes
     -----
@@ -43,11 +63,23 @@ class Channel:
     def __init__(self, comm: MPI.Intracomm) -> None:
         self._comm = comm
         self.rank = comm.rank
+        self.epoch = 0
+        self.ring: Callable[[int], None] = lambda rank: None
+        self.died: Callable[[int], None] = lambda rank: None
+        self._faults = Faults(comm)
+        self._gone: set[int] = set()
         self._outbox: dict[int, list[Message]] = {}
         self._own: deque[Message] = deque()
-        self._travelling: list[tuple[MPI.Request, Buffer]] = []
+        self._early: deque[Batch] = deque()
+        self._travelling: list[_Sent] = []
+        self._given_up: list[_Sent] = []
+        self._farewell = Farewell(self.rank, comm.size)
         self._leaving: MPI.Request | None = None
-        self.ring: Callable[[int], None] = lambda rank: None
+
+    @property
+    def tolerates_faults(self) -> bool:
+        """Whether the others go on when a rank dies."""
+        return self._faults.tolerated
 
     def send(self, rank: int, message: Message) -> None:
         """Send a message with the next flush."""
@@ -59,6 +91,8 @@ class Channel:
     def flush(self) -> None:
         """Send what is in the outbox, and let go of what has arrived."""
         for rank, messages in self._outbox.items():
+            if rank in self._gone:
+                continue
             buffers: list[pickle.PickleBuffer] = []
             data = pickle.dumps(messages, protocol=5, buffer_callback=buffers.append)
             if buffers:
@@ -72,7 +106,25 @@ class Channel:
             self.ring(rank)
         self._outbox.clear()
         if self._travelling:
-            self._travelling = [sent for sent in self._travelling if not sent[0].Test()]
+            self._travelling = [sent for sent in self._travelling if not self._arrived(sent)]
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Ranks were lost: what is sent from now on belongs to this epoch."""
+        self.flush()
+        self.epoch = epoch
+        self._own = deque(message for message in self._own if isinstance(message, LASTING))
+
+    def give_up(self, rank: int) -> None:
+        """Send nothing to a rank any more, and wait for nothing that was sent to it."""
+        self._gone.add(rank)
+        self._farewell.forget(rank)
+        self._given_up += [sent for sent in self._travelling if sent.rank == rank]
+        self._travelling = [sent for sent in self._travelling if sent.rank != rank]
+
+    @property
+    def awaited(self) -> tuple[int, ...]:
+        """The ranks that have not said farewell yet, where faults are tolerated."""
+        return self._farewell.awaited
 
     @property
     def sending(self) -> bool:
@@ -86,6 +138,11 @@ class Channel:
 
     def left(self) -> bool:
         """Whether all ranks wish to leave and have received everything; go on receiving until then."""
+        if self._faults.tolerated:
+            for rank in self._farewell.due(self.idle):
+                self._start(rank, _FAREWELL, b"")
+                self.ring(rank)
+            return self._farewell.over and self.idle
         if self._leaving is None and self.idle:
             self._leaving = self._comm.Ibarrier()
         return self._leaving is not None and self._leaving.Test()
@@ -94,22 +151,71 @@ class Channel:
         """The messages that have arrived, with the ranks they come from."""
         while self._own:
             yield self.rank, self._own.popleft()
+        while (batch := self._next()) is not None:
+            rank, epoch, messages = batch
+            if rank in self._gone:
+                continue
+            for message in messages:
+                if epoch == self.epoch or isinstance(message, LASTING):
+                    yield rank, message
+
+    def _next(self) -> Batch | None:
+        """What came first of what can be delivered now."""
+        if self._early and self._early[0][1] <= self.epoch:
+            return self._early.popleft()
+        while (batch := self._receive()) is not None and batch[1] > self.epoch:
+            self._early.append(batch)
+        return batch
+
+    def _receive(self) -> Batch | None:
         status = MPI.Status()
-        while (arrived := self._comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status)) is not None:
-            data = bytearray(status.Get_count(MPI.BYTE))
-            arrived.Recv([data, MPI.BYTE])
-            rank, buffers = status.Get_source(), []
-            if status.Get_tag() == _WITH_BUFFERS:
-                data, sizes = pickle.loads(data)
-                buffers = [self._receive_buffer(rank, size) for size in sizes]
-            for message in pickle.loads(data, buffers=buffers):
-                yield rank, message
+        while True:
+            try:
+                arrived = self._comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status)
+                if arrived is None:
+                    return None
+                data = bytearray(status.Get_count(MPI.BYTE))
+                arrived.Recv([data, MPI.BYTE])
+                rank = status.Get_source()
+                epoch, kind = divmod(status.Get_tag(), _KINDS)
+                if kind == _FAREWELL:
+                    self._farewell.came(rank)
+                    continue
+                buffers = []
+                if kind == _WITH_BUFFERS:
+                    data, sizes = pickle.loads(data)
+                    buffers = [self._receive_buffer(rank, epoch, size) for size in sizes]
+            except MPI.Exception as error:
+                self._failed(error)
+            else:
+                return rank, epoch, pickle.loads(data, buffers=buffers)
 
-    def _start(self, rank: int, tag: int, data: Buffer) -> None:
-        self._travelling.append((self._comm.Issend([data, MPI.BYTE], rank, tag), data))
+    def _failed(self, error: MPI.Exception) -> None:
+        """Tell who has died, where that is why an operation failed."""
+        for rank in self._faults.found(error):
+            if rank not in self._gone:
+                self.give_up(rank)
+                self.died(rank)
 
-    def _receive_buffer(self, rank: int, size: int) -> bytearray:
+    def _start(self, rank: int, kind: int, data: Buffer) -> None:
+        tag = self.epoch * _KINDS + kind
+        try:
+            request = self._comm.Issend([data, MPI.BYTE], rank, tag)
+        except MPI.Exception as error:
+            self._failed(error)
+        else:
+            self._travelling.append(_Sent(rank, request, data))
+
+    def _arrived(self, sent: _Sent) -> bool:
+        """Whether something has been received, or never will be."""
+        try:
+            return sent.request.Test() or sent.rank in self._gone
+        except MPI.Exception as error:
+            self._failed(error)
+            return True
+
+    def _receive_buffer(self, rank: int, epoch: int, size: int) -> bytearray:
         """What follows a message; it is under way already."""
         buffer = bytearray(size)
-        self._comm.Recv([buffer, MPI.BYTE], rank, _BUFFER)
+        self._comm.Recv([buffer, MPI.BYTE], rank, epoch * _KINDS + _BUFFER)
         return buffer

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import TypeVar
 
-from rose_mpi.errors import ScoreError, TaskError, UsageError
-from rose_mpi.events import GroupChanged, Observer, TaskFinished
+from rose_mpi.errors import TaskError, UsageError
+from rose_mpi.events import GroupChanged, Observer, RankLost, TaskFinished
+from rose_mpi.mpi.answering import answer, refuse
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.loan_messages import AskLoan, LoanRefused, LoanReturned
+from rose_mpi.mpi.loss_messages import Census, Inherit, KeepArrays, Regroup
 from rose_mpi.mpi.messages import (
     CancelTasks,
     CloseLearner,
@@ -18,29 +19,20 @@ from rose_mpi.mpi.messages import (
     ReleaseRanks,
     RunStage,
     ScoreEnded,
-    ScoreEnsemble,
     StopRequested,
     TakeRanks,
     TaskDropped,
     TaskReport,
 )
+from rose_mpi.mpi.predictions import Predictions
+from rose_mpi.mpi.recovery import Recovery
+from rose_mpi.mpi.stages import Stage, Stages
 from rose_mpi.policy import Policy
 from rose_mpi.scheduling.failures import FailureLimits
 from rose_mpi.scheduling.lending import AskToLend, Lending
 from rose_mpi.scheduling.placement import Placement
-from rose_mpi.tasks import TaskCall, TaskId, TaskResult, runs_in_rank
+from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, runs_in_rank
 from rose_mpi.uq.scores import ScoreRequest, Scores
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Stage:
-    leader: int
-    calls: dict[TaskId, TaskCall]
-    answer: Future[list[TaskResult]]
-    results: dict[TaskId, TaskResult] = field(default_factory=dict)
-    given_up: bool = False
 
 
 class Coordinator:
@@ -52,6 +44,8 @@ class Coordinator:
         The ranks that learners are given.
     helping:
         Whether this rank runs executables of other groups as well.
+    regroup:
+        Has this rank itself regroup.
     """
 
     def __init__(
@@ -64,6 +58,7 @@ class Coordinator:
         helping: bool,
         policy: Policy,
         observe: Observer,
+        regroup: Callable[[Regroup], None],
     ) -> None:
         self._channel = channel
         self._ranks = tuple(ranks)
@@ -72,17 +67,27 @@ class Coordinator:
         self._placement = Placement(ranks, ranks_per_learner)
         self._lending = Lending(slots)
         self._limits = FailureLimits(policy.max_failures, policy.max_failures_per_learner)
-        self._stages: dict[TaskId, _Stage] = {}
-        self._scores: dict[int, Future[Scores]] = {}
-        self._numbers = 0
+        self._stages = Stages()
+        self._predictions = Predictions(channel, self._placement.leader, self._make_again, self.carry_out)
+        self._recovery = Recovery(
+            channel, self._placement, self._lending, self._stages, self._predictions, regroup, helping
+        )
+        self._deferred: list[Callable[[], None]] = []
         self._stuck = ""
 
     @property
     def under_way(self) -> str:
         """Something that has not come to its end; empty if nothing is under way."""
-        if self._stages:
-            return f"task {next(iter(self._stages))}"
-        return "the scoring of an ensemble" if self._scores else self._stuck
+        if self._stages and not self._stuck:
+            return f"task {self._stages.first}"
+        return self._stuck or ("the scoring of an ensemble" if self._predictions else "")
+
+    def carry_out(self, wish: Callable[[], None]) -> None:
+        """Do what a learner wishes, but not before lost ranks have been replaced."""
+        if self._recovery.awaits:
+            self._deferred.append(wish)
+        else:
+            wish()
 
     def begin(self) -> None:
         """Give all ranks to their first leaders; behind the welcome and before all else."""
@@ -95,91 +100,132 @@ class Coordinator:
             self._lending.add(self._channel.rank, 1, functions=False)
             self._channel.send(self._channel.rank, TakeRanks((self._channel.rank,)))
 
-    def open(self, learners: Sequence[str], answer: Future[Mapping[str, tuple[int, ...]]]) -> None:
+    def open(self, learners: Sequence[str], future: Future[Mapping[str, tuple[int, ...]]]) -> None:
         """Find ranks for new learners; answered at once, the ranks may come later."""
         try:
             placed = self._placement.open(learners)
         except UsageError as error:
-            _refuse(answer, error)
+            refuse(future, error)
             return
         for move in placed.moves:
             self._channel.send(move.owner, ReleaseRanks(move.ranks, move.to))
         for learner, ranks in placed.changed.items():
             self._observe(GroupChanged(learner, ranks))
-        _answer(answer, placed.groups)
+        answer(future, placed.groups)
 
     def close(self, learner: str) -> None:
         """A learner is over, if it was open."""
         if self._placement.is_open(learner):
             self._channel.send(self._placement.leader(learner), CloseLearner(learner))
             self._placement.close(learner)
+            self._predictions.close(learner)
 
-    def run_stage(self, calls: Sequence[TaskCall], answer: Future[list[TaskResult]]) -> None:
-        """Send a stage to its learner's leader."""
+    def run_stage(
+        self, calls: Sequence[TaskCall], future: Future[list[TaskResult]], *, told: bool = True
+    ) -> None:
+        """Send a stage to its learner's leader; observers learn nothing of it unless ``told``."""
         if not calls:
-            _answer(answer, [])
+            answer(future, [])
             return
         try:
             leader = self._placement.leader(calls[0].id.learner)
         except UsageError as error:
-            _refuse(answer, error)
+            refuse(future, error)
             return
         reason = self._limits.reached(calls[0].id.learner)
         if reason:
-            _refuse(answer, TaskError(reason))
+            refuse(future, TaskError(reason))
             return
         widest = max(calls, key=lambda call: call.work.ranks)
         ranks = self._placement.secure(widest.id.learner, widest.work.ranks)
         if widest.work.ranks > ranks:
-            _refuse(answer, TaskError(self._too_wide(widest, ranks)))
+            refuse(future, TaskError(self._too_wide(widest, ranks)))
             return
-        stage = _Stage(leader, {call.id: call for call in calls}, answer)
-        self._stages.update(dict.fromkeys(stage.calls, stage))
+        stage = Stage(calls[0].id.learner, leader, {call.id: call for call in calls}, future, told)
+        self._stages.add(stage)
         self._channel.send(leader, RunStage(tuple(calls)))
         self._ask(self._lending.sent(leader, *_loads(calls)))
 
     def cancel(self, calls: Sequence[TaskCall]) -> None:
         """End the tasks of a stage that nobody waits for any more."""
-        tasks = tuple(call.id for call in calls if call.id in self._stages)
-        if tasks:
-            self._channel.send(self._stages[tasks[0]].leader, CancelTasks(tasks))
+        tasks = tuple(call.id for call in calls if self._stages.get(call.id))
+        stage = self._stages.get(tasks[0]) if tasks else None
+        if stage:
+            stage.cancelled = True
+            self._channel.send(stage.leader, CancelTasks(tasks))
 
     def cancel_all(self) -> None:
         """End all tasks: the run is over, and nobody waits for them."""
-        for stage in {id(stage): stage for stage in self._stages.values()}.values():
+        for stage in self._stages:
             self.cancel(tuple(stage.calls.values()))
 
-    def score(self, request: ScoreRequest, answer: Future[Scores]) -> None:
+    def score(self, request: ScoreRequest, future: Future[Scores]) -> None:
         """Have the ranks of the learner's group score its ensemble."""
-        try:
-            leader = self._placement.leader(request.learner)
-        except UsageError as error:
-            _refuse(answer, error)
-            return
-        self._numbers += 1
-        self._scores[self._numbers] = answer
-        self._channel.send(leader, ScoreEnsemble(self._numbers, request))
+        self._predictions.score(request, future)
 
     def ranks_taken(self, leader: int, message: RanksTaken) -> None:
         """Ranks have come to another leader."""
         self._ask(self._lending.moved(message.owner, leader, message.ranks))
 
-    def task_report(self, leader: int, message: TaskReport) -> None:
+    def task_report(self, message: TaskReport) -> None:
         """Attempts ended; a stage is complete with its last final one."""
-        for result in message.results:
-            self._observe(TaskFinished(result))
+        results = self._stages.news(message.results) if self._channel.epoch else message.results
+        for result in results:
+            if self._stages.tells(result.id):
+                self._observe(TaskFinished(result))
             if self._limits.note(result):
                 self._give_up()
         if message.final:
-            ended = [self._settle(result.id, result) for result in message.results]
-            self._ask(self._lending.ended(leader, *_loads(ended)))
+            self._settle([(result.id, result) for result in results])
+        else:
+            for result in results:
+                self._stages.repeated(result)
         if message.stuck:
-            self._stuck = f"task {message.results[0].id}"
-            self._channel.send(self._channel.rank, StopRequested())
+            self._end_without(f"task {message.results[0].id}")
 
-    def task_dropped(self, leader: int, message: TaskDropped) -> None:
+    def task_dropped(self, message: TaskDropped) -> None:
         """A cancelled task never began."""
-        self._ask(self._lending.ended(leader, *_loads([self._settle(message.task, None)])))
+        if self._stages.get(message.task):
+            self._settle([(message.task, None)])
+
+    def lost(self, rank: int, host: str, reason: str) -> None:
+        """A rank is gone: go on without it, where the MPI library can."""
+        if rank not in self._recovery.survivors or self._stuck:
+            return
+        self._observe(RankLost(rank, host, reason, time.time()))
+        if not self._channel.tolerates_faults:
+            self._end_without(f"rank {rank}")
+        elif self._recovery.is_last(rank):
+            self._end_without(f"rank {rank}, the last one that served learners,")
+        else:
+            for learner, ranks in self._recovery.lost(rank).items():
+                self._observe(GroupChanged(learner, ranks))
+
+    def give_up_recovery(self, epoch: int) -> None:
+        """End the job in order if it has not gone on since so many losses."""
+        if self._recovery.awaits and epoch == self._channel.epoch:
+            self._end_without("the loss of a rank")
+
+    def census(self, rank: int, message: Census) -> None:
+        """A survivor says what it has; with the last one all are divided among the leaders."""
+        if not self._recovery.answered(rank, message):
+            return
+        self._recovery.dismiss()
+        for stage, error in self._recovery.hopeless():
+            self._end_stage(stage, error)
+        self._recovery.dismiss()
+        estates = self._recovery.rebuild()
+        for survivor, keys in self._recovery.kept(estates).items():
+            self._channel.send(survivor, KeepArrays(keys))
+        for leader, estate in estates.items():
+            self._channel.send(leader, Inherit(estate))
+        for stage in self._stages:
+            calls = [call for call, _ in self._stages.open_calls(stage)]
+            self._ask(self._lending.sent(stage.leader, *_loads(calls)))
+        self._predictions.score_again()
+        wishes, self._deferred = self._deferred, []
+        for wish in wishes:
+            wish()
 
     def loan_refused(self, owner: int, message: LoanRefused) -> None:
         """A group has no idle rank after all."""
@@ -191,30 +237,41 @@ class Coordinator:
 
     def score_ended(self, message: ScoreEnded) -> None:
         """An ensemble was scored, or could not be."""
-        answer = self._scores.pop(message.number)
-        if message.scores is None:
-            _refuse(answer, ScoreError(message.error))
-        else:
-            _answer(answer, message.scores)
+        self._predictions.ended(message)
+
+    def _make_again(self, calls: Sequence[TaskCall], future: Future[list[TaskResult]]) -> None:
+        self.run_stage(calls, future, told=False)
 
     def _give_up(self) -> None:
         """End the stages of learners that have reached a limit."""
-        for stage in {id(stage): stage for stage in self._stages.values()}.values():
-            calls = tuple(stage.calls.values())
-            reason = self._limits.reached(calls[0].id.learner)
-            if reason and not stage.given_up:
-                stage.given_up = True
-                _refuse(stage.answer, TaskError(reason))
-                self.cancel(calls)
+        for stage in self._stages:
+            reason = self._limits.reached(stage.learner)
+            if reason:
+                self._end_stage(stage, reason)
 
-    def _settle(self, task: TaskId, result: TaskResult | None) -> TaskCall:
-        """Note what came of a task, and complete its stage if it was the last."""
-        stage = self._stages.pop(task)
-        if result:
-            stage.results[task] = result
-        if len(stage.results) == len(stage.calls) and not stage.given_up:
-            _answer(stage.answer, [stage.results[each] for each in stage.calls])
-        return stage.calls[task]
+    def _end_stage(self, stage: Stage, reason: str) -> None:
+        """Let a stage fail."""
+        if not stage.given_up:
+            stage.given_up = True
+            refuse(stage.answer, TaskError(reason))
+            self.cancel(tuple(stage.calls.values()))
+
+    def _end_without(self, what: str) -> None:
+        """End the job in order, without waiting for something that has no end."""
+        self._stuck = what
+        self._channel.send(self._channel.rank, StopRequested())
+
+    def _settle(self, ended: Sequence[tuple[TaskId, TaskResult | None]]) -> None:
+        """Note what came of tasks, and complete their stages."""
+        calls: dict[int, list[TaskCall]] = {}
+        for task, result in ended:
+            stage = self._stages.settle(task, result)
+            call = stage.calls[task]
+            calls.setdefault(stage.leader, []).append(call)
+            if result and isinstance(result.value, RankArray):
+                self._predictions.note(call, result.value)
+        for leader, those in calls.items():
+            self._ask(self._lending.ended(leader, *_loads(those)))
 
     def _too_wide(self, call: TaskCall, ranks: int) -> str:
         wanted = call.work.ranks
@@ -225,7 +282,7 @@ class Coordinator:
         return f"task {call.id} needs ranks = {wanted}, but its learner's group has {size}: {remedy}"
 
     def _ask(self, loans: Sequence[AskToLend]) -> None:
-        for loan in loans:
+        for loan in () if self._recovery.awaits else loans:
             self._channel.send(loan.owner, AskLoan(loan.borrower))
 
 
@@ -235,14 +292,3 @@ def _loads(calls: Sequence[TaskCall]) -> tuple[int, int, int]:
     functions = sum(narrow)
     wide = 0 if len(narrow) == len(calls) else sum(call.work.ranks for call in calls if call.work.ranks > 1)
     return len(narrow) - functions, functions, wide
-
-
-def _answer(future: Future[T], value: T) -> None:
-    """Answer, unless the one who asked has turned away meanwhile."""
-    if future.set_running_or_notify_cancel():
-        future.set_result(value)
-
-
-def _refuse(future: Future[T], error: Exception) -> None:
-    if future.set_running_or_notify_cancel():
-        future.set_exception(error)

@@ -9,6 +9,7 @@ from typing import Final
 
 from mpi4py import MPI
 
+from rose_mpi.mpi.faults import end_others
 from rose_mpi.mpi.world import World
 
 FORWARDING_SECONDS: Final = 0.1
@@ -20,10 +21,12 @@ def abort(world: World, error: BaseException) -> None:
     trace = "".join(traceback.format_exception(error))
     text = f"rose-mpi: internal error on rank {world.rank} ({world.host}):\n{trace}"
     os.write(2, text.encode())
+    end_others()
     time.sleep(FORWARDING_SECONDS)
     MPI.COMM_WORLD.Abort(1)
 
 
 def end_job(code: int) -> None:
     """End all ranks at once with ``code``, where an orderly end is out of reach."""
+    end_others()
     MPI.COMM_WORLD.Abort(code)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, cast
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
 from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, LoanRefused, LoanReturned, RecallLoan
+from rose_mpi.mpi.loss_messages import Adopt, Inherit, TellAgain
 from rose_mpi.mpi.messages import (
     CancelTasks,
     CloseLearner,
@@ -66,7 +68,8 @@ class Leader:
         self._channel = channel
         self._later = later
         self._functions = functions
-        self._dispatcher = Dispatcher(slots, functions, home=channel.rank, policy=policy)
+        self._begin = partial(Dispatcher, slots, functions, home=channel.rank, policy=policy)
+        self._dispatcher = self._begin()
         self._lent_to: dict[int, int] = {}
         self._ways: Mapping[type, Callable[[Any], None]] = {
             Run: self._run,
@@ -80,6 +83,22 @@ class Leader:
             HandOver: self._hand_over,
             Discard: self._discard,
         }
+
+    def reset(self) -> None:
+        """Forget ranks and tasks: some ranks were lost, and all are shared out again."""
+        self._dispatcher = self._begin()
+        self._lent_to.clear()
+        self.wide.reset()
+
+    def inherit(self, message: Inherit) -> None:
+        """Begin again with what survived."""
+        estate = message.estate
+        self._lent_to.update(estate.lent)
+        at_hand = estate.at_hand()
+        for rank in {*at_hand, *(each.rank for each in estate.running)}:
+            attempts = tuple((each.call.id, each.attempt) for each in estate.running if each.rank == rank)
+            self._channel.send(rank, Adopt(attempts) if rank in at_hand else TellAgain(attempts))
+        self._carry_out(self._dispatcher.inherit(estate, time.time()))
 
     def take_ranks(self, owner: int, message: TakeRanks) -> None:
         """Ranks belong to this leader: from another one, or at the beginning from the coordinator."""

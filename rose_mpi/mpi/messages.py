@@ -8,6 +8,7 @@ from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.share import Share
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.loan_messages import LoanMessage
+from rose_mpi.mpi.loss_messages import Alive, Census, EndRank, LossMessage, Regroup
 from rose_mpi.mpi.wide_messages import WideMessage
 from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.positional import positional
@@ -46,10 +47,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A rank is there. To the coordinator."""
+    """A rank is there, in this process. To the coordinator."""
 
     host: str
     share: Share
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class PrepareScore:
     request: ScoreRequest
     ranks: tuple[int, ...]
     mine: tuple[tuple[int, Member], ...]
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +265,21 @@ Message = (
     | ScoreEnded
     | LoanMessage
     | WideMessage
+    | LossMessage
     | StopRequested
     | Goodbye
 )
+
+LASTING = (
+    Hello,
+    TaskReport,
+    TaskDropped,
+    ScoreEnded,
+    StopRequested,
+    Goodbye,
+    Alive,
+    EndRank,
+    Regroup,
+    Census,
+)
+"""Messages that count also when ranks were lost meanwhile."""

@@ -13,13 +13,18 @@ from rose_mpi.execution.share import Share
 from rose_mpi.mpi import messages as m
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import COORDINATOR, Channel
+from rose_mpi.mpi.communicators import Communicators
 from rose_mpi.mpi.doorbell import Doorbell
 from rose_mpi.mpi.failure import abort
+from rose_mpi.mpi.faults import end_rank, leave_at_once
+from rose_mpi.mpi.heartbeats import BEAT_SECONDS
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, RecallLoan
+from rose_mpi.mpi.loss_messages import Adopt, Alive, EndRank, Inherit, KeepArrays, Regroup, TellAgain
 from rose_mpi.mpi.progress import LONGEST_SLEEP_AMONG_NEIGHBOURS, Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
+from rose_mpi.mpi.survivor import Survivor
 from rose_mpi.mpi.wide import WideMember
 from rose_mpi.mpi.wide_messages import PartEnded, PrepareTask, TaskGo, TaskReady
 from rose_mpi.mpi.worker import Worker
@@ -39,25 +44,33 @@ class Node:
         self.channel = Channel(world.comm)
         self.progress = Progress(self.channel, alone=world.size == 1)
         self.progress.handle = self._deliver
+        self.channel.died = self._died
         self.runner = CallRunner()
         self._worker: Worker | None = None
         self._doorbell: Doorbell | None = None
         self._early: list[tuple[int, m.Message]] = []
+        self._leaving = False
         self._thread = threading.Thread(target=self._run, name="rose-engine", daemon=True)
         self.handlers: dict[type, Handler] = {
             m.Welcome: lambda _, message: self._welcome(message),
             m.Goodbye: lambda *_: self._goodbye(),
+            EndRank: lambda _, message: end_rank(message.rank, message.pid),
         }
 
     def start(self) -> None:
         """Begin to answer messages, and tell the coordinator so."""
         share = Share(frozenset(os.sched_getaffinity(0)), visible_gpus())
-        self.channel.send(COORDINATOR, m.Hello(self.world.host, share))
+        self.channel.send(COORDINATOR, m.Hello(self.world.host, share, os.getpid()))
         self._thread.start()
 
     def tell_coordinator(self, message: m.Message) -> None:
         """Send a message to rank 0; from any thread."""
         self.progress.post(lambda: self.channel.send(COORDINATOR, message))
+
+    def _died(self, rank: int) -> None:
+        """MPI says that a rank has died; the coordinator sees to it, unless that is the one."""
+        if rank == COORDINATOR:
+            leave_at_once(1)
 
     def join(self) -> None:
         """Wait for the end of the engine thread, after a goodbye; then free what MPI holds."""
@@ -100,17 +113,24 @@ class Node:
             policy=settings.policy,
         )
         score_lead = ScoreLead(self.channel, leader)
+        communicators = Communicators(self.world.base)
         member = ScoreMember(
             self.channel,
             self.runner,
             self.progress.post,
-            self.world.base,
+            communicators,
             worker.caller.arrays,
             threads=message.threads,
             kernels=kernels,
         )
-        wide = WideMember(self.channel, self.runner, self.progress.post, self.world.base, worker)
+        wide = WideMember(self.channel, self.runner, self.progress.post, communicators, worker)
         self.handlers.update(_handlers(worker, leader, score_lead, member, wide))
+        survivor = Survivor(
+            self.channel, self.progress, communicators, worker, leader, score_lead, (member, wide)
+        )
+        self.handlers[Regroup] = lambda _, message: survivor.regroup(message)
+        if self.world.rank != COORDINATOR:
+            self._beat()
         early, self._early = self._early, []
         for rank, waiting in early:
             self._deliver(rank, waiting)
@@ -122,6 +142,11 @@ class Node:
             self.channel.ring = doorbell.ring
         if len(neighbours) == self.world.size:
             self.progress.longest_sleep = LONGEST_SLEEP_AMONG_NEIGHBOURS
+
+    def _beat(self) -> None:
+        if not self._leaving:
+            self.channel.send(COORDINATOR, Alive())
+            self.progress.later(BEAT_SECONDS, self._beat)
 
     @property
     def _serves_learners(self) -> bool:
@@ -135,6 +160,7 @@ class Node:
             self._early.append((rank, message))
 
     def _goodbye(self) -> None:
+        self._leaving = True
         if self._worker:
             self.progress.unwatch(self._worker.fileno())
             self._worker.close()
@@ -149,6 +175,10 @@ def _handlers(
         leader.take_ranks(owner, message)
         score_lead.proceed()
 
+    def inherit(_: int, message: Inherit) -> None:
+        leader.inherit(message)
+        score_lead.proceed()
+
     return {
         m.RunTask: worker.run,
         m.KillTask: lambda _, message: worker.kill(message),
@@ -160,6 +190,10 @@ def _handlers(
         m.CloseLearner: lambda _, message: leader.close(message),
         m.TaskEnded: lambda _, message: leader.task_ended(message),
         m.TasksReturned: leader.tasks_returned,
+        Inherit: inherit,
+        Adopt: worker.adopt,
+        TellAgain: worker.tell_again,
+        KeepArrays: lambda _, message: worker.keep(message),
         AskLoan: lambda _, message: leader.ask_loan(message),
         Loan: leader.loan,
         RecallLoan: lambda _, message: leader.recall_loan(message),

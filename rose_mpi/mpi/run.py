@@ -79,6 +79,7 @@ class Run:
                 settings,
                 dedicated=plan.dedicated_coordinator,
                 ranks_per_learner=plan.ranks_per_learner,
+                rank_timeout=plan.rank_timeout,
                 observe=self.observe,
             )
             self.executor: Executor = ReplayExecutor(executor, self._history, self.layout, self.observe)

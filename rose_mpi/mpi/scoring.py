@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from mpi4py import MPI
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from rose_mpi.errors import ScoreError
 from rose_mpi.mpi.callrunner import CallRunner, Gate
 from rose_mpi.mpi.channel import COORDINATOR, Channel
-from rose_mpi.mpi.communicators import communicator_of
+from rose_mpi.mpi.communicators import BrokenGroupError, Communicators
 from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.messages import (
@@ -67,6 +68,11 @@ class ScoreLead:
         self._waiting.append(message)
         self.proceed()
 
+    def reset(self) -> None:
+        """Forget all scorings: ranks were lost, and they are ordered again."""
+        self._waiting.clear()
+        self._score = None
+
     def proceed(self) -> None:
         """Begin with the next ensemble, if none is being scored and there are ranks for it."""
         if self._score or not self._waiting:
@@ -79,7 +85,8 @@ class ScoreLead:
         self._score = _Score(order, ranks)
         shares = _shares(request.members, ranks)
         for rank in ranks:
-            self._channel.send(rank, PrepareScore(order.number, request, ranks, shares[rank]))
+            message = PrepareScore(order.number, request, ranks, shares[rank], self._channel.epoch)
+            self._channel.send(rank, message)
 
     def ready(self, rank: int, message: ScoreReady) -> None:
         """A member has opened its predictions, or could not."""
@@ -131,8 +138,8 @@ class ScoreMember:
 
     Parameters
     ----------
-    base:
-        The communicator of all ranks, from which those of the members are made.
+    communicators:
+        Makes those of the members.
     arrays:
         Predictions that functions left on this rank, by key; each is scored once and then let go.
     kernels:
@@ -144,7 +151,7 @@ class ScoreMember:
         channel: Channel,
         runner: CallRunner,
         post: Callable[[Callable[[], None]], None],
-        base: MPI.Intracomm,
+        communicators: Communicators,
         arrays: MutableMapping[str, Array],
         threads: int,
         kernels: KernelWarming,
@@ -152,7 +159,7 @@ class ScoreMember:
         self._channel = channel
         self._runner = runner
         self._post = post
-        self._base = base
+        self._communicators = communicators
         self._arrays = arrays
         self._threads = threads
         self._kernels = kernels
@@ -167,7 +174,15 @@ class ScoreMember:
         """Enter the collective, or leave it be."""
         self._gates.pop(message.number).open(message.go)
 
+    def turn_away(self) -> None:
+        """Let nobody wait for a collective that will not be: ranks were lost."""
+        for gate in self._gates.values():
+            gate.open(False)
+        self._gates.clear()
+
     def _score(self, leader: int, message: PrepareScore, gate: Gate) -> None:
+        if message.epoch != self._channel.epoch:
+            return
         try:
             self._kernels.wait(message.request.metric)
             warm(message.request.extras)
@@ -176,12 +191,15 @@ class ScoreMember:
             ready = ScoreReady(message.number, shapes, "")
         except ScoreError as error:
             opened, ready = _Opened({}, None, None), ScoreReady(message.number, (), str(error))
-        self._reply(leader, ready)
+        self._reply(leader, message, ready)
         if gate.wait():
-            with communicator_of(self._base, message.ranks, message.number) as comm:
-                scored = self._scored(comm, message, opened)
-            self._reply(leader, scored)
-        self._forget(message)
+            try:
+                with self._communicators.of(message.ranks, message.number) as comm:
+                    scored = self._scored(comm, message, opened)
+            except BrokenGroupError:
+                return
+            self._reply(leader, message, scored)
+        self._post(partial(self._forget, message))
 
     def _scored(self, comm: MPI.Intracomm, message: PrepareScore, opened: _Opened) -> MemberScored:
         request = message.request
@@ -217,15 +235,26 @@ class ScoreMember:
 
     def _prediction(self, member: Member) -> Array:
         array = member.array
-        return self._arrays[array.key] if isinstance(array, RankArray) else _mapped(array.path, str(member))
+        if not isinstance(array, RankArray):
+            return _mapped(array.path, str(member))
+        if array.key not in self._arrays:  # dropped this moment, because ranks were lost
+            raise ScoreError(f"{member} is gone")
+        return self._arrays[array.key]
 
     def _forget(self, message: PrepareScore) -> None:
+        """Let go of what was scored, unless ranks were lost meanwhile and it is scored again."""
+        if message.epoch != self._channel.epoch:
+            return
         for _, member in message.mine:
             if isinstance(member.array, RankArray):
                 del self._arrays[member.array.key]
 
-    def _reply(self, leader: int, message: ScoreReady | MemberScored) -> None:
-        self._post(lambda: self._channel.send(leader, message))
+    def _reply(self, leader: int, order: PrepareScore, message: ScoreReady | MemberScored) -> None:
+        def send() -> None:
+            if order.epoch == self._channel.epoch:
+                self._channel.send(leader, message)
+
+        self._post(send)
 
 
 def _mapped(path: str, what: str) -> Array:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from rose_mpi.errors import LauncherError
@@ -16,10 +17,13 @@ from rose_mpi.execution.affinity import share_of_node
 from rose_mpi.execution.gpus import share_of_gpus
 from rose_mpi.execution.share import Share
 from rose_mpi.mpi import messages as m
+from rose_mpi.mpi.channel import COORDINATOR
 from rose_mpi.mpi.coordinator import Coordinator
 from rose_mpi.mpi.executor import MpiExecutor
 from rose_mpi.mpi.failure import abort
 from rose_mpi.mpi.loan_messages import LoanRefused, LoanReturned
+from rose_mpi.mpi.loss_messages import Census, Regroup
+from rose_mpi.mpi.losses import Losses
 from rose_mpi.mpi.node import Node
 from rose_mpi.mpi.world import World
 from rose_mpi.scheduling.groups import check_group_size
@@ -74,6 +78,7 @@ class Session:
         self._all_here = threading.Event()
         self._coordinator: Coordinator | None = None
         self._runner: threading.Thread | None = None
+        self._losses = Losses(self._node, self._hellos)
         handlers = self._node.handlers
         handlers[m.Hello] = self._hello
         handlers[m.StopRequested] = lambda *_: on_stop()
@@ -89,7 +94,13 @@ class Session:
         return tuple(self._hellos[rank].host for rank in range(self._world.size))
 
     def begin(
-        self, settings: m.Settings, *, dedicated: bool, ranks_per_learner: int | None, observe: Observer
+        self,
+        settings: m.Settings,
+        *,
+        dedicated: bool,
+        ranks_per_learner: int | None,
+        rank_timeout: float,
+        observe: Observer,
     ) -> MpiExecutor:
         """Tell all ranks what the run is; returns what learners run on.
 
@@ -97,6 +108,8 @@ class Session:
         ----------
         dedicated:
             Keep this rank free of tasks, however few ranks there are.
+        rank_timeout:
+            Seconds without a sign of life after which a rank is given up.
 
         Raises
         ------
@@ -114,12 +127,14 @@ class Session:
             helping=helping,
             policy=settings.policy,
             observe=observe,
+            regroup=lambda message: self._node.handlers[Regroup](COORDINATOR, message),
         )
         self._node.handlers.update(
             {
                 m.RanksTaken: coordinator.ranks_taken,
-                m.TaskReport: coordinator.task_report,
-                m.TaskDropped: coordinator.task_dropped,
+                m.TaskReport: lambda _, message: coordinator.task_report(message),
+                m.TaskDropped: lambda _, message: coordinator.task_dropped(message),
+                Census: coordinator.census,
                 LoanRefused: coordinator.loan_refused,
                 LoanReturned: coordinator.loan_returned,
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
@@ -127,7 +142,8 @@ class Session:
         )
         self._node.progress.post(lambda: self._welcome(settings, self._running(dedicated)))
         self._node.progress.post(coordinator.begin)
-        return MpiExecutor(coordinator, self._node.progress.post, settings.layout)
+        self._node.progress.post(lambda: self._losses.watch(coordinator, rank_timeout))
+        return MpiExecutor(coordinator, self._wish, settings.layout)
 
     def shortage(self, task: Task, *, dedicated: bool) -> str:
         """What a task asks for and does not get on every rank that may run it; empty if nothing."""
@@ -144,7 +160,7 @@ class Session:
         Returns what is still under way (a function that does not end, say); empty if nothing is.
         """
         if self._coordinator:
-            self._node.progress.post(self._coordinator.cancel_all)
+            self._wish(self._coordinator.cancel_all)
         deadline = time.monotonic() + seconds
         while (under_way := self._under_way()) and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -156,6 +172,11 @@ class Session:
         self._node.join()
         if self._runner:
             self._runner.join()
+
+    def _wish(self, wish: Callable[[], None]) -> None:
+        """Pass on what learners wish; from any thread."""
+        assert self._coordinator
+        self._node.progress.post(partial(self._coordinator.carry_out, wish))
 
     def _under_way(self) -> str:
         """Asked in the engine thread, behind all that was posted before."""
@@ -223,5 +244,6 @@ class Session:
                 self._node.channel.send(rank, m.Welcome(settings, shares[rank], threads, tuple(ranks)))
 
     def _say_goodbye(self) -> None:
+        self._losses.leave()
         for rank in range(self._world.size):
             self._node.channel.send(rank, m.Goodbye())

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from mpi4py import MPI
-
 from rose_mpi.execution.launcher import Place
 from rose_mpi.mpi.callrunner import CallRunner, Gate
 from rose_mpi.mpi.channel import COORDINATOR, Channel
-from rose_mpi.mpi.communicators import communicator_of
+from rose_mpi.mpi.communicators import BrokenGroupError, Communicators
 from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskReport
 from rose_mpi.mpi.wide_messages import PartEnded, PrepareTask, TaskGo, TaskReady
 from rose_mpi.mpi.worker import Worker
@@ -67,8 +66,14 @@ class WideLead:
         number = next(self._numbers)
         self._wide[number] = _Wide(order)
         for rank in order.ranks:
-            message = PrepareTask(number, order.call, order.attempt, order.queued, order.ranks)
+            message = PrepareTask(
+                number, order.call, order.attempt, order.queued, order.ranks, self._channel.epoch
+            )
             self._channel.send(rank, message)
+
+    def reset(self) -> None:
+        """Forget all of them: ranks were lost, and they begin again."""
+        self._wide.clear()
 
     def cancel(self, task: TaskId) -> bool:
         """Turn the ranks away if they have not begun; whether the task is one of those led here."""
@@ -140,8 +145,8 @@ class WideMember:
 
     Parameters
     ----------
-    base:
-        The communicator of all ranks, from which those of the members are made.
+    communicators:
+        Makes those of the members.
     """
 
     def __init__(
@@ -149,13 +154,13 @@ class WideMember:
         channel: Channel,
         runner: CallRunner,
         post: Callable[[Callable[[], None]], None],
-        base: MPI.Intracomm,
+        communicators: Communicators,
         worker: Worker,
     ) -> None:
         self._channel = channel
         self._runner = runner
         self._post = post
-        self._base = base
+        self._communicators = communicators
         self._worker = worker
         self._gates: dict[tuple[int, int], Gate] = {}
 
@@ -171,19 +176,33 @@ class WideMember:
         """Begin, or leave it be."""
         self._gates.pop((leader, message.number)).open(message.go)
 
+    def turn_away(self) -> None:
+        """Let nobody wait for a task that will not begin: ranks were lost."""
+        for gate in self._gates.values():
+            gate.open(False)
+        self._gates.clear()
+
     def _run(self, leader: int, message: PrepareTask, gate: Gate) -> None:
         order = RunTask(message.call, message.attempt, message.queued, keep=True)
-        self._reply(leader, TaskReady(message.number, self._worker.place))
+        self._reply(leader, message, TaskReady(message.number, self._worker.place))
         if not gate.wait():
             unrun = self._worker.caller.unrun(order, TaskStatus.CANCELLED, "cancelled before it began")
-            self._reply(leader, PartEnded(message.number, unrun))
+            self._reply(leader, message, PartEnded(message.number, unrun))
             return
-        with communicator_of(self._base, message.ranks, message.number) as comm:
+        with (
+            suppress(BrokenGroupError),
+            self._communicators.of(message.ranks, message.number) as comm,
+        ):
             result = self._worker.caller.call(order, comm)
-            self._reply(leader, PartEnded(message.number, result))  # before what waits for the others
+            self._communicators.refuse_broken(comm)
+            self._reply(leader, message, PartEnded(message.number, result))  # before what waits for others
 
-    def _reply(self, leader: int, message: TaskReady | PartEnded) -> None:
-        self._post(lambda: self._channel.send(leader, message))
+    def _reply(self, leader: int, order: PrepareTask, message: TaskReady | PartEnded) -> None:
+        def send() -> None:
+            if order.epoch == self._channel.epoch:
+                self._channel.send(leader, message)
+
+        self._post(send)
 
 
 def _together(order: RunTogether, ended: Mapping[int, TaskResult]) -> TaskResult:

@@ -20,6 +20,7 @@ class PrepareTask:
     attempt: int
     queued: float
     ranks: tuple[int, ...]
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

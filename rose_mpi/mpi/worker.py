@@ -17,18 +17,21 @@ from rose_mpi.mpi.calling import Caller
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
-from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TaskEnded
+from rose_mpi.mpi.loss_messages import Adopt, KeepArrays, TellAgain
+from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask
+from rose_mpi.mpi.outcomes import ORPHANED, Outcomes
 from rose_mpi.mpi.progress import Progress
+from rose_mpi.scheduling.rebuilding import Held
 from rose_mpi.tasks import Function, Task, TaskResult, TaskStatus, runs_in_rank
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Given:
     leader: int
     order: RunTask
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     given: _Given
     isolated: IsolatedCall | None
@@ -58,12 +61,14 @@ class Worker:
         self._context = context
         self._channel = channel
         self._progress = progress
-        self._functions = FunctionQueue(self.caller, channel, runner, progress)
+        self._outcomes = Outcomes(channel)
+        self._functions = FunctionQueue(self.caller, channel, runner, progress, self._outcomes)
         self._helper = Helper(context.run, context.cpus, warm_start_of(context))
         self._preloads = context.preload is not None
         self._gpus = GpuPool(context.gpus)
         self._waiting: deque[_Given] = deque()
         self._running: dict[str, _Running] = {}
+        self._kept: set[str] = set()
 
     def fileno(self) -> int:
         """What can be read when :meth:`collect` has something to do."""
@@ -95,7 +100,7 @@ class Worker:
 
     def collect(self) -> None:
         """Report the processes that ended."""
-        ended: dict[int, list[TaskResult]] = {}
+        ended: list[tuple[int, TaskResult]] = []
         for exited in self._helper.poll():
             running = self._running.pop(exited.token)
             order = running.given.order
@@ -104,11 +109,45 @@ class Worker:
             else:
                 result = result_of(order.call, order.attempt, exited, order.queued, self._context)
             self._gpus.give_back(running.gpus)
-            ended.setdefault(running.given.leader, []).append(result)
+            ended.append((running.given.leader, result))
         self._start_waiting()
-        for leader, results in ended.items():
-            self._channel.send(leader, TaskEnded(tuple(results)))
+        self._outcomes.tell(ended)
         self._progress.spins = not self._running
+
+    def orphan(self) -> list[Held]:
+        """Go on without leaders; returns what runs, and what came of attempts before."""
+        self._waiting.clear()
+        functions = self._functions.orphan()
+        processes = []
+        for running in self._running.values():
+            running.given.leader = ORPHANED
+            order = running.given.order
+            processes.append(Held(order.call.id, order.attempt, order.queued, running=True))
+        self._kept = set(self.caller.arrays)
+        return [*functions, *processes, *self._outcomes.held()]
+
+    def adopt(self, leader: int, adopted: Adopt) -> None:
+        """Go on for a new leader with what it wants, and end the rest."""
+        attempts = set(adopted.attempts)
+        self._outcomes.tell_again(leader, attempts)
+        self._functions.adopt(leader, attempts)
+        for token, running in self._running.items():
+            given = running.given
+            if given.leader != ORPHANED:
+                continue
+            if (given.order.call.id, given.order.attempt) in attempts:
+                given.leader = leader
+            else:
+                self._helper.kill(token)
+
+    def keep(self, message: KeepArrays) -> None:
+        """Let go of arrays from before a loss that nobody knows of any more."""
+        for key in self._kept - message.keys:
+            self.caller.arrays.pop(key, None)
+
+    def tell_again(self, leader: int, message: TellAgain) -> None:
+        """Tell what came of attempts whose leader is lost."""
+        self._outcomes.tell_again(leader, message.attempts)
 
     def _start_waiting(self) -> None:
         """Start processes, in the order of their arrival, as long as there are GPUs for them."""
@@ -137,7 +176,7 @@ class Worker:
         self._progress.spins = False
 
     def _unrun(self, given: _Given, status: TaskStatus, reason: str) -> None:
-        self._channel.send(given.leader, TaskEnded((self.caller.unrun(given.order, status, reason),)))
+        self._outcomes.tell([(given.leader, self.caller.unrun(given.order, status, reason))])
 
     def _isolated(self, order: RunTask) -> IsolatedCall | None:
         """What a function needs that runs in a process of its own; the first has a Python preloaded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from mpi4py import MPI
 
 from rose_mpi.errors import LauncherError
+from rose_mpi.mpi.faults import leave_at_once, listens, tolerates_faults
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 
@@ -44,11 +46,19 @@ def join_world(comm: MPI.Intracomm | None = None) -> World:
     """
     comm = comm or MPI.COMM_WORLD
     _refuse_singletons(comm.size, os.environ)
-    return World(comm, comm.Dup(), comm.rank, comm.size, socket.gethostname())
+    messages = comm.Dup()
+    listens(messages)
+    return World(comm, messages, comm.rank, comm.size, socket.gethostname())
 
 
-def finalize() -> None:
-    """Leave MPI; collective over all ranks."""
+def finalize(code: int) -> None:
+    """Leave MPI, at the end of the process; collective over all ranks.
+
+    Where faults are tolerated it ends the process with ``code``: after a loss MPI may wait in there for ever.
+    """
+    if tolerates_faults():
+        logging.shutdown()
+        leave_at_once(code)
     if not MPI.Is_finalized():
         MPI.Finalize()
 

@@ -190,7 +190,7 @@ def _leave(code: int) -> None:
     By the C library's ``exit``: in its handlers MPICH takes leave of its launcher, which otherwise ends the
     ranks that are left, and the job with code 0.
     """
-    finalize()
+    finalize(code)
     for stream in (sys.stdout, sys.stderr):
         if stream:
             stream.flush()
