@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rose_mpi.policy import DEFAULT, Policy
+
+RANK_TIMEOUT: Final = 300.0
+"""Default of :attr:`RunPlan.rank_timeout`: a long call into C keeps a rank from giving signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,6 @@ class RunPlan:
     preload: tuple[str, ...] | None = None
     launcher: str = ""
     policy: Policy = DEFAULT
-    rank_timeout: float = 300.0
+    rank_timeout: float = RANK_TIMEOUT
     text: str = ""
     metrics: tuple[str, ...] = ()

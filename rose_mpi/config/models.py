@@ -35,6 +35,7 @@ from rose_mpi.config.values import (
     Seed,
     Text,
 )
+from rose_mpi.plan import RANK_TIMEOUT
 from rose_mpi.policy import DEFAULT
 
 
@@ -180,7 +181,7 @@ class EngineTable(Table):
     order: Literal["fair", "arrival"] = "fair"
     retry_delay: Delay = DEFAULT.retry_delay
     launcher: Launcher | None = None
-    rank_timeout: RankTimeout = 300.0
+    rank_timeout: RankTimeout = RANK_TIMEOUT
     warm_python: bool = False
     preload: Modules = Field(default_factory=list)
 

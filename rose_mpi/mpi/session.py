@@ -26,6 +26,7 @@ from rose_mpi.mpi.loss_messages import Census, Regroup
 from rose_mpi.mpi.losses import Losses
 from rose_mpi.mpi.node import Node
 from rose_mpi.mpi.world import World
+from rose_mpi.plan import RANK_TIMEOUT
 from rose_mpi.scheduling.groups import check_group_size
 from rose_mpi.tasks import Task
 
@@ -99,8 +100,8 @@ class Session:
         *,
         dedicated: bool,
         ranks_per_learner: int | None,
-        rank_timeout: float,
         observe: Observer,
+        rank_timeout: float = RANK_TIMEOUT,
     ) -> MpiExecutor:
         """Tell all ranks what the run is; returns what learners run on.
 

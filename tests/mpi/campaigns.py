@@ -101,11 +101,7 @@ def lead(world, settings, main, dedicated, ranks_per_learner):
     session = Session(world, on_stop=lambda: None)
     try:
         executor = session.begin(
-            settings,
-            dedicated=dedicated,
-            ranks_per_learner=ranks_per_learner,
-            rank_timeout=300.0,
-            observe=events.append,
+            settings, dedicated=dedicated, ranks_per_learner=ranks_per_learner, observe=events.append
         )
         value = asyncio.run(main(executor, events, settings.layout))
     finally:
