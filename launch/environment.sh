@@ -111,6 +111,13 @@ two_ranks_start() {
     (use_mpi && timeout --foreground -k 5 60 "$mpirun" $mpi_options -n 2 "$python" -c "$program") >/dev/null
 }
 
+# survival: the options with which this MPI goes on when one of its ranks is lost; none where it cannot.
+survival() {
+    case $("$mpirun" --version 2>&1 || true) in
+    *"(Open MPI) "[5-9].* | *"(Open MPI) "[1-9][0-9].*) echo "--with-ft ulfm" ;;
+    esac
+}
+
 # Sets `mpi_options` so that ranks may be more than cores, and what a single node wants.
 use_mpi() {
     mpi_options=

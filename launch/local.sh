@@ -13,6 +13,7 @@ repo=$(cd "$(dirname "$0")/.." && pwd)
 
 [ $# -gt 0 ] || fail "usage: sh launch/local.sh CONFIG [options of rose-mpi], or PROGRAM.py [its arguments]"
 prepare examples
+mpi_options="$mpi_options $(survival)"
 case $1 in
 *.py) exec "$mpirun" $mpi_options -n "${RANKS:-4}" "$python" "$@" ;;
 *) exec "$mpirun" $mpi_options -n "${RANKS:-4}" "$venv/bin/rose-mpi" "$@" ;;
