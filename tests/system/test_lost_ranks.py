@@ -78,9 +78,14 @@ def variance(scorer, predictions):
 
 def together(comm):
     note(f"together on {RANK}")
-    while not comm.allreduce((HERE / "go").exists()):
-        time.sleep(0.02)
-    return {"sum": comm.allreduce(comm.rank)}
+    if comm.rank == comm.size - 1:
+        wait()
+        hops = 0
+    else:
+        hops = comm.recv(source=comm.rank + 1) + 1
+    if comm.rank:
+        comm.send(hops, dest=comm.rank - 1)
+    return {"hops": hops}
 """
 ENSEMBLE = """
 [run]
@@ -107,7 +112,7 @@ TOGETHER = """
 max_iterations = 1
 [tasks.simulation]
 function = "functions:together"
-ranks = 2
+ranks = 3
 [tasks.training]
 command = "/bin/true"
 [[learners]]
@@ -246,17 +251,17 @@ def test_predictions_that_were_lost_with_their_rank_are_made_again(tmp_path):
 
 
 @needs_fault_tolerance
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_rank_is_lost_while_a_function_runs_on_two(tmp_path, place):
-    with Campaign(tmp_path, TOGETHER, 4) as campaign:
-        assert eventually(lambda: len(campaign.began()) == 2, SECONDS), campaign.output()
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_rank_is_lost_while_a_function_runs_on_three_that_wait_for_each_other(tmp_path, place):
+    with Campaign(tmp_path, TOGETHER, 5) as campaign:
+        assert eventually(lambda: len(campaign.began()) == 3, SECONDS), campaign.output()
         victim = sorted(int(line[-1]) for line in campaign.began())[place]
         campaign.lose(victim)
-        assert eventually(lambda: len(campaign.began()) == 4, SECONDS), campaign.output()
         run = campaign.ends()
     assert [lost.rank for lost in run.lost] == [victim]
+    assert len(campaign.began()) == 6
     (row,) = [row for row in run.tasks if row.stage == "simulation"]
-    assert (row.status, row.attempt, row.result) == ("done", 0, '{"sum": 1}')
+    assert (row.status, row.attempt, row.result) == ("done", 0, '{"hops": 2}')
 
 
 @needs_fault_tolerance
