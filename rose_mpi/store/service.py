@@ -17,6 +17,8 @@ from rose_mpi.store.patience import Patience
 from rose_mpi.store.records import Record
 
 SYNC_INTERVAL: Final = 0.05
+GATHER_SECONDS: Final = 0.002
+"""Records gather for so long: this thread would keep the interpreter from those who wait for the results."""
 
 
 class Service:
@@ -65,9 +67,11 @@ class Service:
         self._fold(lambda: None)
 
     def _receive(self, timeout: float | None) -> None:
-        """Take what has arrived, waiting for the first."""
+        """Take what has arrived; unless ``timeout`` is 0, wait for the first and for those behind it."""
         with suppress(queue.Empty):
             self._take(self._queue.get(timeout=timeout))
+            if timeout:
+                time.sleep(GATHER_SECONDS)
             for _ in range(self._queue.qsize()):
                 self._take(self._queue.get_nowait())
 

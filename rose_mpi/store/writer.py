@@ -19,9 +19,9 @@ class ResultsWriter:
     """Writes a run's results file and log; it is an :data:`rose_mpi.events.Observer`.
 
     Events are taken in the order of the calls, from any thread, without waiting for the disk. Those that
-    arrived are written to the log at once and made safe from a power cut within 50 ms, at the end of an
-    iteration immediately. The results file is there from the first event, :class:`RunStarted`, on; it
-    takes in the log whenever that costs less than 2 % of the run's time, and on :meth:`close`.
+    arrived are written to the log within a few milliseconds and made safe from a power cut within 50 ms, at
+    the end of an iteration immediately. The results file is there from the first event, :class:`RunStarted`,
+    on; it takes in the log whenever that costs less than 2 % of the run's time, and on :meth:`close`.
 
     Parameters
     ----------
