@@ -17,8 +17,8 @@ from typing import Final
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import Message
 
-SPIN_SECONDS: Final = 2e-4
-"""After the last event the thread yields instead of sleeping for so long."""
+SPIN_SECONDS: Final = 5e-4
+"""After the last event the thread yields instead of sleeping for so long: some round trips of short tasks."""
 
 SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
