@@ -70,10 +70,21 @@ class Reader:
 
 
 class Harness:
-    """Kills campaigns in folders below ``folder``."""
+    """Kills campaigns in folders below ``folder``.
 
-    def __init__(self, folder: Path, seed: int, tell: Callable[[str], object] = print) -> None:
+    Parameters
+    ----------
+    survive:
+        Whether the MPI is told to go on without ranks that are killed, one after another.
+    """
+
+    def __init__(
+        self, folder: Path, seed: int, tell: Callable[[str], object] = print, *, survive: bool = False
+    ) -> None:
         self.score = Score()
+        mpirun, *words = launcher(RANKS)
+        self._launcher = [mpirun, *(("--with-ft", "ulfm") if survive else ()), *words]
+        self._survived = ("task", "worker", "leader") if survive else ("task",)
         self._folder = folder
         self._chance = random.Random(seed)
         self._tell = tell
@@ -104,7 +115,7 @@ class Harness:
         known: dict[str, int] = {}
         while True:
             self.score.parts += 1
-            job = Job([*launcher(RANKS), ROSE_MPI, "config.toml", "--resume", "--quiet"], folder)
+            job = Job([*self._launcher, ROSE_MPI, "config.toml", "--resume", "--quiet"], folder)
             try:
                 self._hit(job, folder)
             finally:
@@ -124,7 +135,7 @@ class Harness:
             if killed:
                 self.score.kills[victim] += 1
                 self._left -= 1
-            if killed and victim != "task":
+            if killed and victim not in self._survived:
                 break
         if not _ends_within(job, LONGEST):
             self.score.faults.append(f"{folder.name}: the job did not end: {job.processes()}")
