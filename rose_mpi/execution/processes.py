@@ -121,7 +121,10 @@ def kill_all(find: Callable[[], Iterable[int]]) -> None:
 
 
 def kill_all_below() -> None:
-    """Kill every process below this one, and wait until none is left."""
+    """Kill every process below this one, and wait until none is left.
+
+    None is stopped before: this process may be killed too, and nobody would end what it had stopped.
+    """
     offspring = Offspring()
     while True:
         try:
@@ -129,8 +132,8 @@ def kill_all_below() -> None:
                 pass
         except ChildProcessError:
             return
-        kill_all(lambda: with_descendants(offspring.pids()))
-        time.sleep(0.005)
+        send_signal(with_descendants(offspring.pids()), signal.SIGKILL)
+        time.sleep(0.002)
 
 
 class Offspring:
