@@ -41,6 +41,11 @@ class Channel:
         """Put a message into the outgoing buffer."""
         self._outgoing += pack(message)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something has not been written yet."""
+        return bool(self._outgoing)
+
     def flush(self) -> bool:
         """Write what the socket takes; returns whether the buffer is empty."""
         try:

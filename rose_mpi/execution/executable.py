@@ -29,6 +29,8 @@ def spawn_of(
     context: RunContext,
     places: Sequence[Place] = (),
     gpus: Sequence[str] = (),
+    *,
+    waits: bool = False,
 ) -> Spawn:
     """The process for one attempt of an executable; the folder of its result exists afterwards.
 
@@ -38,6 +40,8 @@ def spawn_of(
         Where its MPI processes run, this rank first; none for a command that needs one rank only.
     gpus:
         Those of the rank that it alone may use.
+    waits:
+        Whether it begins when others of the rank have ended.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def spawn_of(
         stdout=paths.stdout,
         stderr=paths.stderr,
         timeout=call.work.timeout,
+        waits=waits,
     )
     try:
         prepare_result(call, attempt, context)

@@ -4,19 +4,17 @@ It is started by exec, knows nothing of MPI, and imports the standard library on
 is the parent of whatever its tasks leave behind. When its rank closes the channel between them, or
 dies, it kills every process below it and leaves.
 
-Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout)``,
+Messages it takes: ``("start", token, argv, environment, cwd, stdout, stderr, timeout, waits)``,
 ``("kill", token)`` and, once, ``("preload", modules, environment)``; what it sends:
-``("exited", …)`` with the fields of :class:`rose_mpi.execution.spawned.Exited`, ``("told", warning,
-whether every rank gives it)`` and ``("crashed", traceback)``.
+``("exited", …)`` with the fields of :class:`rose_mpi.execution.spawned.Exited`, ``("returned", token)``,
+``("told", warning, whether every rank gives it)`` and ``("crashed", traceback)``.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -29,6 +27,7 @@ from rose_mpi.execution.pipes import Pipes
 from rose_mpi.execution.running import RunningTask, not_started
 from rose_mpi.execution.starting import enter, explain, spawn
 from rose_mpi.execution.trees import Trees
+from rose_mpi.execution.waiting import TELL_SECONDS, Waiting
 
 TYPE_CHECKING = False  # typing would take as long to import as all the rest
 if TYPE_CHECKING:
@@ -55,10 +54,15 @@ class Helper:
     rank_pid:
         The rank's process. Its death counts as much as a closed channel, which a process forked by
         the rank may hold open.
+    slots:
+        So many processes run before one begins that may wait.
     """
 
-    def __init__(self, channel: Channel, rank_pid: int) -> None:
+    def __init__(self, channel: Channel, rank_pid: int, slots: int) -> None:
         self._channel = channel
+        self._slots = slots
+        self._waiting = Waiting()
+        self._told = time.monotonic()
         self._rank_alive = True
         self._flushed = True
         self._environment = dict(os.environ)
@@ -79,9 +83,12 @@ class Helper:
         while self._rank_alive and self._channel.open:
             self._listener.wait(self._patience())
             self._enforce_limits()
-            self._flush()
+            self._begin_waiting()
+            if not self._waiting or time.monotonic() >= self._told + TELL_SECONDS:
+                self._flush()
 
     def _flush(self) -> None:
+        self._told = time.monotonic()
         flushed = self._channel.flush()
         if flushed != self._flushed:
             self._listener.wake_for_writing(self._channel.descriptor, not flushed)
@@ -97,11 +104,15 @@ class Helper:
         self._rank_alive = False
 
     def _patience(self) -> float | None:
-        if not self._limited:
-            return None
         if self._any_ending():
             return _TICK
         deadlines = [task.deadline for task in self._limited.values() if task.deadline is not None]
+        if self._waiting:
+            deadlines.append(self._waiting.deadline)
+            if self._channel.has_news:
+                deadlines.append(self._told + TELL_SECONDS)
+        if not deadlines:
+            return None
         return min(_LONGEST_WAIT, max(0.0, min(deadlines) - time.monotonic()))
 
     def _any_ending(self) -> bool:
@@ -112,12 +123,28 @@ class Helper:
     def _receive(self) -> None:
         for kind, *fields in self._channel.receive():
             if kind == "start":
-                self._start(*fields)  # type: ignore[arg-type]
+                self._take(*fields)  # type: ignore[arg-type]
             elif kind == "preload":
                 self._preload(*fields)  # type: ignore[arg-type]
+            elif self._waiting.remove(str(fields[0])):
+                self._channel.send(not_started(str(fields[0]), "cancelled before it began", killed=True))
             elif (task := self._trees.tasks.get(str(fields[0]))) and task.ending_since is None:
                 task.killed = True
                 self._end(task)
+
+    def _take(self, token: str, *order: object) -> None:
+        *description, waits = order
+        if waits:
+            self._waiting.add(token, (token, *description))
+        else:
+            self._start(token, *description)  # type: ignore[arg-type]
+
+    def _begin_waiting(self) -> None:
+        """Start what waits as far as there is room, and give it back if none could be for long."""
+        while self._waiting and len(self._trees.tasks) < self._slots:
+            self._start(*self._waiting.next())  # type: ignore[arg-type]
+        for token in self._waiting.late():
+            self._channel.send(("returned", token))
 
     def _start(
         self,
@@ -257,23 +284,3 @@ class Helper:
         task.ending_since = time.monotonic()
         self._limited[task.token] = task
         self._trees.terminate(task)
-
-
-def main() -> None:
-    """Run as ``… <descriptor of the channel> <pid of the rank> <core>,<core>,…``."""
-    descriptor, rank_pid, cores = sys.argv[1:]
-    channel = Channel(int(descriptor))
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        processes.become_subreaper()
-        if cores:
-            os.sched_setaffinity(0, [int(core) for core in cores.split(",")])
-        Helper(channel, int(rank_pid)).serve()
-    except BaseException:
-        channel.send(("crashed", traceback.format_exc()))
-        processes.kill_all_below()
-        os.set_blocking(channel.descriptor, True)
-        channel.flush()
-        sys.exit(1)
-    processes.kill_all_below()

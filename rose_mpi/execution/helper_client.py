@@ -23,7 +23,12 @@ from rose_mpi.execution.spawned import Exited, Spawn, WarmStart
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 10.0
-_PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.helper import main; main()"
+_PROGRAM = """
+import sys
+sys.path.append({folder!r})
+from rose_mpi.execution.helper_process import main
+main()
+"""
 
 
 class Helper:
@@ -37,6 +42,8 @@ class Helper:
         Cores that tasks may use; empty: all that the rank may.
     warm:
         A Python to keep ready; ``None``: none.
+    slots:
+        So many processes run at a time before those begin that may wait.
 
     Raises
     ------
@@ -44,17 +51,18 @@ class Helper:
         If the process cannot be started.
     """
 
-    def __init__(self, run: str, cpus: frozenset[int], warm: WarmStart | None = None) -> None:
+    def __init__(self, run: str, cpus: frozenset[int], warm: WarmStart | None = None, slots: int = 1) -> None:
         self._socket, theirs = socket.socketpair()
         self._unpacker = Unpacker()
         self._run = run
         self._running: set[str] = set()
+        self._returned: list[str] = []
         self._crash = ""
         self._speaks_for_all = False
         cores = ",".join(str(core) for core in sorted(cpus))
         try:
             self._process = subprocess.Popen(
-                [*_interpreter(), str(theirs.fileno()), str(os.getpid()), cores],
+                [*_interpreter(), str(theirs.fileno()), str(os.getpid()), cores, str(slots)],
                 cwd="/",
                 env={**scrubbed(os.environ), "ROSE_RUN": run},
                 stdin=subprocess.DEVNULL,
@@ -92,7 +100,7 @@ class Helper:
         self._send(("preload", warm.modules, warm.environment))
 
     def start(self, spawn: Spawn) -> None:
-        """Start a process; an :class:`Exited` follows in any case.
+        """Start a process; an :class:`Exited` follows, unless one that waits is given back.
 
         Raises
         ------
@@ -109,6 +117,7 @@ class Helper:
                 spawn.stdout,
                 spawn.stderr,
                 spawn.timeout,
+                spawn.waits,
             )
         )
         self._running.add(spawn.token)
@@ -150,10 +159,18 @@ class Helper:
                     self._crash = str(fields[0])
                 elif kind == "told":
                     self._warn(*fields)  # type: ignore[arg-type]
+                elif kind == "returned":
+                    self._running.discard(str(fields[0]))
+                    self._returned.append(str(fields[0]))
                 else:
                     exited = Exited(*fields)  # type: ignore[arg-type]
                     self._running.discard(exited.token)
                     ended.append(exited)
+
+    def take_returned(self) -> list[str]:
+        """The processes that :meth:`poll` was told of which waited for long and will not begin."""
+        returned, self._returned = self._returned, []
+        return returned
 
     def close(self) -> None:
         """End every process and the helper itself; waits for that, but not without bound."""

@@ -133,7 +133,7 @@ class RunningTask:
         )
 
 
-def not_started(token: str, error: str) -> tuple[object, ...]:
-    """The message that tells the rank why a task could not be started."""
+def not_started(token: str, error: str, *, killed: bool = False) -> tuple[object, ...]:
+    """The message that tells the rank why a task was not started."""
     now = time.time()
-    return ("exited", token, now, now, None, "", False, False, error, "", "", 0.0, 0, False, "")
+    return ("exited", token, now, now, None, "", False, killed, error, "", "", 0.0, 0, False, "")

@@ -23,6 +23,8 @@ class Spawn:
         Log files, which are made (with their folder) when there is output.
     timeout:
         Seconds after which its whole tree is ended.
+    waits:
+        Whether it begins when fewer processes run than may at a time, and not at once.
     """
 
     token: str
@@ -32,6 +34,7 @@ class Spawn:
     stdout: str
     stderr: str
     timeout: float | None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ class Leader:
                     self._ways[kind](instruction)
 
     def _run(self, run: Run) -> None:
-        self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep))
+        self._channel.send(run.rank, RunTask(run.call, run.attempt, run.queued, run.keep, waits=run.waits))
 
     def _report(self, reports: Iterable[Report]) -> None:
         for final, those in itertools.groupby(reports, attrgetter("final")):

@@ -135,13 +135,17 @@ class TaskDropped:
 @positional
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """Run an attempt of a task; a command with ``places`` runs in these. To a worker."""
+    """Run an attempt of a task; a command with ``places`` runs in these. To a worker.
+
+    A program that ``waits`` begins when others of the rank have ended.
+    """
 
     call: TaskCall
     attempt: int
     queued: float
     keep: bool
     places: tuple[Place, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ class TaskEnded:
 
 @dataclass(frozen=True, slots=True)
 class TasksReturned:
-    """These functions waited longer than expected and have not begun. To the leader that gave them."""
+    """These tasks waited longer than expected and have not begun. To the leader that gave them."""
 
     tasks: tuple[TaskId, ...]
 

@@ -100,7 +100,9 @@ class Node:
             launcher=settings.launcher,
         )
         self._hang_doorbell(settings.run, message.neighbours)
-        worker = self._worker = Worker(context, self.channel, self.runner, self.progress)
+        worker = self._worker = Worker(
+            context, self.channel, self.runner, self.progress, settings.tasks_per_rank
+        )
         self.progress.watch(worker.fileno(), worker.collect)
         kernels = KernelWarming(settings.root)
         if settings.metrics and self._serves_learners:

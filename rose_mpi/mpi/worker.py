@@ -13,16 +13,17 @@ from rose_mpi.execution.helper_client import Helper
 from rose_mpi.execution.isolated.call import IsolatedCall, warm_start_for_functions
 from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.result import result_of
+from rose_mpi.execution.spawned import Spawn
 from rose_mpi.mpi.calling import Caller
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.loss_messages import Adopt, KeepArrays, TellAgain
-from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask
+from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TasksReturned
 from rose_mpi.mpi.outcomes import ORPHANED, Outcomes
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.scheduling.rebuilding import Held
-from rose_mpi.tasks import Function, Task, TaskResult, TaskStatus, runs_in_rank
+from rose_mpi.tasks import Function, Task, TaskId, TaskResult, TaskStatus, runs_in_rank
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class _Given:
 @dataclass(slots=True)
 class _Running:
     given: _Given
+    spawn: Spawn
     isolated: IsolatedCall | None
     gpus: tuple[str, ...]
 
@@ -55,6 +57,7 @@ class Worker:
         channel: Channel,
         runner: CallRunner,
         progress: Progress,
+        slots: int,
     ) -> None:
         self.caller = Caller(context)
         self.place = Place(context.host, context.cpus)
@@ -63,7 +66,7 @@ class Worker:
         self._progress = progress
         self._outcomes = Outcomes(channel)
         self._functions = FunctionQueue(self.caller, channel, runner, progress, self._outcomes)
-        self._helper = Helper(context.run, context.cpus, warm_start_of(context))
+        self._helper = Helper(context.run, context.cpus, warm_start_of(context), slots)
         self._preloads = context.preload is not None
         self._gpus = GpuPool(context.gpus)
         self._waiting: deque[_Given] = deque()
@@ -112,6 +115,7 @@ class Worker:
             ended.append((running.given.leader, result))
         self._start_waiting()
         self._outcomes.tell(ended)
+        self._give_back(self._helper.take_returned())
         self._progress.spins = not self._running
 
     def orphan(self) -> list[Held]:
@@ -165,15 +169,28 @@ class Worker:
             spawn = (
                 isolated.spawn()
                 if isolated
-                else spawn_of(order.call, order.attempt, self._context, order.places, gpus)
+                else spawn_of(order.call, order.attempt, self._context, order.places, gpus, waits=order.waits)
             )
         except TaskError as error:
             self._gpus.give_back(gpus)
             self._unrun(given, TaskStatus.FAILED, str(error))
             return
-        self._running[spawn.token] = _Running(given, isolated, gpus)
+        self._running[spawn.token] = _Running(given, spawn, isolated, gpus)
         self._helper.start(spawn)
         self._progress.spins = False
+
+    def _give_back(self, tokens: list[str]) -> None:
+        """Return to their leaders what did not begin; what has none at present waits on."""
+        returned: dict[int, list[TaskId]] = {}
+        for token in tokens:
+            running = self._running[token]
+            if running.given.leader == ORPHANED:
+                self._helper.start(running.spawn)
+            else:
+                del self._running[token]
+                returned.setdefault(running.given.leader, []).append(running.given.order.call.id)
+        for leader, tasks in returned.items():
+            self._channel.send(leader, TasksReturned(tuple(tasks)))
 
     def _unrun(self, given: _Given, status: TaskStatus, reason: str) -> None:
         self._outcomes.tell([(given.leader, self.caller.unrun(given.order, status, reason))])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.scheduling.backlog import Backlogs
@@ -27,6 +27,7 @@ from rose_mpi.scheduling.rebuilding import Estate
 from rose_mpi.scheduling.retries import Retries
 from rose_mpi.scheduling.roster import Roster
 from rose_mpi.scheduling.running import Running
+from rose_mpi.scheduling.suiting import Suiting
 from rose_mpi.scheduling.turns import Turns, Waiting
 from rose_mpi.tasks import RankArray, TaskCall, TaskId, TaskResult, TaskStatus
 
@@ -53,12 +54,12 @@ class Dispatcher:
         self, slots: int, functions: bool = True, home: int | None = None, policy: Policy = DEFAULT
     ) -> None:
         self._roster = Roster(slots)
-        self._functions = functions
         self._home = home
         self._turns = Turns(policy.order)
         self._wide = WideTasks(self._roster, policy.order)
         self._retries = Retries(policy.retry_delay)
-        self._backlogs = Backlogs()
+        self._backlogs = Backlogs(slots)
+        self._suiting = Suiting(self._roster, self._backlogs, self._wide, functions)
         self._running: dict[TaskId, Running] = {}
         self._kept = KeptArrays(self._roster)
 
@@ -116,12 +117,12 @@ class Dispatcher:
         return self._dispatch()
 
     def returned(self, rank: int, tasks: Sequence[TaskId]) -> list[Instruction]:
-        """A rank gives back functions that waited there longer than expected, in their order."""
+        """A rank gives back tasks that waited there longer than expected, in their order."""
         instructions: list[Instruction] = []
-        self._backlogs.is_late(rank)
         for task in reversed(tasks):
             running = self._running.pop(task)
             self._free(running)
+            self._backlogs.of(running.task.is_function).is_late(rank)
             if running.cancelled:
                 instructions.append(Drop(task))
             else:
@@ -213,7 +214,7 @@ class Dispatcher:
         ready = self._roster.ready
         begun: dict[int, None] = {}
         for rank in self._by_preference() if self._turns.waiting else ():
-            while rank in ready and (waiting := self._next_for(rank)):
+            while rank in ready and (waiting := self._turns.next(partial(self._suiting.now, rank))):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
                 if self._wide.waiting and not self._wide.gathers:
@@ -236,26 +237,28 @@ class Dispatcher:
     def _by_preference(self) -> list[int]:
         """The ranks that are ready; a long function would keep the own one from leading."""
         first = self._turns.first
-        lasts = first.is_function and not self._backlogs.is_short(first.call)
+        lasts = first.is_function and not self._backlogs.of(first.is_function).is_short(first.call)
         return self._roster.by_preference(self._home, last=lasts)
 
     def _queue(self, ranks: Iterable[int]) -> list[Instruction]:
-        """Let short functions wait on ranks that run one, by turns."""
+        """Let short tasks wait on ranks that run some of their kind, by turns, the ranks' share at most."""
         instructions: list[Instruction] = []
-        open_ranks = deque(rank for rank in ranks if self._may_queue(rank))
-        while open_ranks and (waiting := self._turns.next(lambda task: self._backlogs.is_short(task.call))):
-            rank = open_ranks.popleft()
-            instructions.append(self._start(rank, waiting))
-            if self._backlogs.has_room(rank):
-                open_ranks.append(rank)
+        share = -(-self._turns.waiting // max(1, self._roster.at_hand))
+        for _ in range(share):
+            ranks = [rank for rank in ranks if self._suiting.has_room(rank)]
+            begun = [self._queue_on(rank) for rank in ranks]
+            instructions += filter(None, begun)
+            if not any(begun):
+                break
         return instructions
 
-    def _may_queue(self, rank: int) -> bool:
-        room = self._backlogs.has_room(rank) and self._roster.may_work(rank)
-        return room and self._takes_functions(rank) and not (self._wide.waiting and not self._wide.owed)
+    def _queue_on(self, rank: int) -> Run | None:
+        """Let the next task wait on a rank that suits it."""
+        waiting = self._turns.next(partial(self._suiting.later, rank))
+        return self._start(rank, waiting, waits=True) if waiting else None
 
-    def _start(self, rank: int, waiting: Waiting) -> Run:
-        expected = self._backlogs.give(rank, waiting.call) if waiting.is_function else 0
+    def _start(self, rank: int, waiting: Waiting, *, waits: bool = False) -> Run:
+        expected = self._backlogs.of(waiting.is_function).give(rank, waiting.call)
         self._running[waiting.call.id] = Running((rank,), waiting, expected)
         self._roster.occupy(rank, waiting.is_function)
         if self._wide.owed:
@@ -263,21 +266,24 @@ class Dispatcher:
         loan = self._roster.borrowed.get(rank)
         if loan:
             loan.used = True
-        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None)
+        return Run(rank, waiting.call, waiting.attempt, waiting.queued, keep=loan is None, waits=waits)
 
     def _learn(self, running: Running, result: TaskResult) -> None:
         """Note what the end of an attempt tells about those to come."""
         if len(running.ranks) > 1:
             self._wide.ended(running.task, running.ranks)
-        elif running.task.is_function and running.ranks and result.status is not TaskStatus.CANCELLED:
-            self._backlogs.ended(running.ranks[0], running.task.call, result.finished - result.started)
+        elif running.ranks and result.status is not TaskStatus.CANCELLED:
+            call = running.task.call
+            self._backlogs.of(running.task.is_function).ended(
+                running.ranks[0], call, result.finished - result.started
+            )
 
     def _free(self, running: Running) -> None:
         """The ranks of a task are at hand again."""
         for rank in running.ranks:
             self._roster.vacate(rank, running.task.is_function)
-        if running.task.is_function and len(running.ranks) == 1:
-            self._backlogs.take(running.ranks[0], running.expected)
+        if len(running.ranks) == 1:
+            self._backlogs.of(running.task.is_function).take(running.ranks[0], running.expected)
 
     def _start_wide(self) -> list[Instruction]:
         """Begin those tasks of several ranks that have them."""
@@ -287,12 +293,3 @@ class Dispatcher:
             self._running[waiting.call.id] = Running(ranks, waiting)
             started.append(RunTogether(ranks, waiting.call, waiting.attempt, waiting.queued))
         return started
-
-    def _next_for(self, rank: int) -> Waiting | None:
-        """The next task for a rank that is ready; its functions run one after another."""
-        functions = self._takes_functions(rank) and not self._roster.runs_function(rank)
-        return self._turns.next(lambda waiting: functions or not waiting.is_function)
-
-    def _takes_functions(self, rank: int) -> bool:
-        loan = self._roster.borrowed.get(rank)
-        return loan.functions if loan else self._functions and not self._wide.bars(rank)

@@ -35,5 +35,5 @@ def _go_on(adopted: Adopted, roster: Roster, backlogs: Backlogs) -> Running:
     if not adopted.running:
         return Running((), waiting)
     roster.occupy(adopted.rank, waiting.is_function)
-    expected = backlogs.give(adopted.rank, adopted.call) if waiting.is_function else 0
+    expected = backlogs.of(waiting.is_function).give(adopted.rank, adopted.call)
     return Running((adopted.rank,), waiting, expected)

@@ -9,13 +9,22 @@ from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run an attempt of a task on ``rank``; its arrays may stay there if ``keep``."""
+    """Run an attempt of a task on ``rank``.
+
+    Attributes
+    ----------
+    keep:
+        Its arrays may stay there.
+    waits:
+        Other tasks have all slots there; it is to begin when one of them has ended.
+    """
 
     rank: int
     call: TaskCall
     attempt: int
     queued: float
     keep: bool
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ class Roster:
         """One reason less to keep an own rank here."""
         self._holds[rank] -= 1
 
+    @property
+    def at_hand(self) -> int:
+        """How many ranks are here, own and borrowed."""
+        return len(self._free)
+
     def ready_of_own(self) -> list[int]:
         """The own ranks that can be given a task now, those that wait for longest first."""
         return [rank for rank in self.ready if rank in self.own]
@@ -89,7 +94,7 @@ class Roster:
             if self._functions[rank] > 1:
                 return
         self._free[rank] -= 1
-        if not self._free[rank]:
+        if self._free[rank] == 0:
             del self.ready[rank]
 
     def vacate(self, rank: int, function: bool) -> None:
@@ -99,8 +104,12 @@ class Roster:
             if self._functions[rank]:
                 return
         self._free[rank] += 1
-        if self.may_work(rank):
+        if self._free[rank] > 0 and self.may_work(rank):
             self.ready[rank] = None
+
+    def taken(self, rank: int) -> int:
+        """The slots of a rank at hand that are taken, counted beyond those that it has for what waits."""
+        return self._slots - self._free[rank]
 
     def runs_function(self, rank: int) -> bool:
         """Whether a function was given to a rank that has not ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rose_mpi.policy import Order
 from rose_mpi.tasks import TaskCall, TaskId, runs_in_rank
@@ -29,8 +30,7 @@ class Waiting:
         self.is_function = runs_in_rank(self.call.work)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     """Tasks that wait in one queue: executables or functions of a learner, of all if it has no name."""
 
     learner: str
@@ -89,7 +89,7 @@ class Turns:
         wanted:
             Whether a task can be taken; asked for the first of each queue.
         """
-        kind = next((kind for kind, queue in self._queues.items() if wanted(_first(queue))), None)
+        kind = self._next_kind(wanted)
         if kind is None:
             return None
         _, waiting = self._queues[kind].popitem(last=False)
@@ -97,6 +97,12 @@ class Turns:
         self._forget_if_empty(kind)
         self.waiting -= 1
         return waiting
+
+    def _next_kind(self, wanted: Callable[[Waiting], bool]) -> _Kind | None:
+        for kind, queue in self._queues.items():
+            if wanted(_first(queue)):
+                return kind
+        return None
 
     def _kind(self, task: TaskId, functions: bool) -> _Kind:
         return _Kind(task.learner if self._fair else "", functions)

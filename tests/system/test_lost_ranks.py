@@ -43,6 +43,20 @@ name = "a"
 [[learners]]
 name = "b"
 """
+SHORT = """
+[run]
+max_iterations = 1
+[tasks.simulation]
+command = "/bin/sh {config_dir}/short.sh"
+count = 3000
+[tasks.training]
+command = "/bin/true"
+[[learners]]
+name = "a"
+"""
+SHORT_TASK = """
+echo "$ROSE_TASK" >>"$ROSE_ROOT/began"
+"""
 TASK = """
 echo "$ROSE_TASK" >>"$ROSE_ROOT/began"
 while [ ! -e "$ROSE_ROOT/go" ]; do sleep 0.05; done
@@ -162,7 +176,8 @@ class Campaign:
 
 def write(folder, config):
     folder.mkdir(exist_ok=True)
-    for name, text in {"config.toml": config, "task.sh": TASK, "functions.py": FUNCTIONS}.items():
+    texts = {"config.toml": config, "task.sh": TASK, "short.sh": SHORT_TASK, "functions.py": FUNCTIONS}
+    for name, text in texts.items():
         (folder / name).write_text(text)
 
 
@@ -203,6 +218,18 @@ def test_a_lost_rank_costs_its_task_a_repetition_and_nothing_else(tmp_path, vict
     assert len(repeated) == 1
     assert repeated[0] in running
     assert len(campaign.began()) == 2 * 2 * 8 + 1
+    refuse_other_rows(run)
+
+
+@needs_fault_tolerance
+def test_ranks_are_lost_on_which_short_tasks_wait(tmp_path):
+    with Campaign(tmp_path, SHORT, 5) as campaign:
+        for count, victim in ((300, 2), (1200, 1), (2000, 4)):
+            assert eventually(lambda count=count: len(campaign.began()) > count, SECONDS), campaign.output()
+            campaign.lose(victim)
+        run = campaign.ends()
+    assert [lost.rank for lost in run.lost] == [2, 1, 4]
+    assert len({*campaign.began()}) == 3000
     refuse_other_rows(run)
 
 

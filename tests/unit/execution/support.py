@@ -13,10 +13,10 @@ from rose_mpi.tasks import Expects, Function, Task, TaskCall, TaskId
 class Runner:
     """A helper process, and what a test needs around it."""
 
-    def __init__(self, folder: Path, run: str, warm: WarmStart | None = None) -> None:
+    def __init__(self, folder: Path, run: str, warm: WarmStart | None = None, slots: int = 1) -> None:
         self.folder = folder
         self.run = run
-        self.helper = Helper(run, frozenset(), warm)
+        self.helper = Helper(run, frozenset(), warm, slots)
 
     def spawn(self, token: str, *argv: str, timeout: float | None = None, **environment: str) -> Spawn:
         return Spawn(

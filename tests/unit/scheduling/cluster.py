@@ -74,6 +74,10 @@ class Cluster:
         self.running = []
         self.lanes = {}
         self.longest_lane = 0
+        self.programs = {}
+        self.last_begun = {}
+        self.queues = {}
+        self.longest_queue = 0
         self.calls = {}
         self.mail = deque()
         self.settled = lambda task, result: None
@@ -180,8 +184,11 @@ class Cluster:
 
     def start(self, leader: int, ranks: Sequence[int], run: Run | RunTogether) -> None:
         self.started(leader, ranks, run)
-        if len(ranks) > 1 or not isinstance(run.call.work, Function):
+        if len(ranks) > 1:
             self.begin(leader, ranks, run)
+            return
+        if not isinstance(run.call.work, Function):
+            self.start_program(leader, ranks[0], run)
             return
         lane = self.lanes.setdefault(ranks[0], deque())
         lane.append((leader, run))
@@ -190,6 +197,38 @@ class Cluster:
             self.begin(leader, ranks, run)
         else:
             self.at(self.now + LATE, lambda head=lane[0]: self.look(ranks[0], head))
+
+    def start_program(self, leader: int, rank: int, run: Run) -> None:
+        if run.waits and self.programs.get(rank, 0) >= self.slots:
+            queue = self.queues.setdefault(rank, deque())
+            queue.append((leader, run))
+            self.longest_queue = max(self.longest_queue, len(queue))
+            self.at(self.now + LATE, lambda: self.look_at_programs(rank))
+        else:
+            self.begin_program(leader, rank, run)
+
+    def begin_program(self, leader: int, rank: int, run: Run) -> None:
+        assert self.programs.get(rank, 0) < self.slots
+        self.programs[rank] = self.programs.get(rank, 0) + 1
+        self.last_begun[rank] = self.now
+        self.begin(leader, (rank,), run)
+
+    def look_at_programs(self, rank: int) -> None:
+        """Give back programs that wait when none has begun for long."""
+        queue = self.queues[rank]
+        if self.now < self.last_begun[rank] + LATE - 1e-9:
+            self.at(self.last_begun[rank] + LATE, lambda: self.look_at_programs(rank))
+            return
+        for leader in dict.fromkeys(leader for leader, _ in queue):
+            tasks = [run.call.id for other, run in queue if other == leader]
+            self.instruct(rank, leader, "returned", rank, tasks)
+        queue.clear()
+
+    def program_ended(self, rank: int) -> None:
+        self.programs[rank] -= 1
+        if self.queues.get(rank):
+            leader, run = self.queues[rank].popleft()
+            self.begin_program(leader, rank, run)
 
     def look(self, rank: int, head: tuple[int, Run]) -> None:
         """Give back functions that wait behind one that lasts."""
@@ -218,8 +257,9 @@ class Cluster:
             result = TaskResult(
                 task, run.attempt, ends.status, ranks[0], "host", run.queued, started, self.now, value
             )
-            if len(ranks) == 1 and isinstance(run.call.work, Function):
-                self.next_in_lane(ranks[0])
+            if len(ranks) == 1:
+                is_function = isinstance(run.call.work, Function)
+                (self.next_in_lane if is_function else self.program_ended)(ranks[0])
             self.obey(leader, self.dispatchers[leader].finished([result], self.now))
 
         ends.task, ends.status = task, status
@@ -258,6 +298,12 @@ class Cluster:
                 lane.remove(waiting)
                 self.cancelled(*waiting)
                 return
+        for queue in self.queues.values():
+            waiting = next((entry for entry in queue if entry[1].call.id == task), None)
+            if waiting:
+                queue.remove(waiting)
+                self.cancelled(*waiting)
+                return
         for number, (_, order, ends) in enumerate(self.running):
             if getattr(ends, "task", None) == task:
                 ends.status = TaskStatus.CANCELLED
@@ -265,7 +311,7 @@ class Cluster:
         heapq.heapify(self.running)
 
     def cancelled(self, leader: int, run: Run) -> None:
-        """A function was cancelled that waited on a rank."""
+        """A task was cancelled that waited on a rank."""
         status = TaskStatus.CANCELLED
         result = TaskResult(
             run.call.id, run.attempt, status, run.rank, "host", run.queued, self.now, self.now

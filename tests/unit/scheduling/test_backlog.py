@@ -1,19 +1,21 @@
-"""Short functions wait on the ranks that run them; nobody waits behind a long one."""
+"""Short tasks wait on the ranks that run such tasks; nobody waits behind a long one."""
 
 import random
 
 import pytest
 
-from rose_mpi.scheduling.backlog import AHEAD, QUICKEST, Backlogs
+from rose_mpi.scheduling.backlog import AHEAD, QUICKEST, SHORT, Backlog
 from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.instructions import Drop, Kill, Run
 from rose_mpi.tasks import Function, Task, TaskCall, TaskId, TaskResult, TaskStatus
 from tests.unit.scheduling.cluster import LATE, Cluster
 
-SHORT = Function("m:short")
+FUNCTION = Function("m:short")
+PROGRAM = Task("true")
+both = pytest.mark.parametrize("work", [FUNCTION, PROGRAM], ids=["function", "program"])
 
 
-def calls(count, work=SHORT, stage="s", learner="a"):
+def calls(count, work=FUNCTION, stage="s", learner="a"):
     return [TaskCall(TaskId(learner, 0, stage, index), work, seed=0) for index in range(count)]
 
 
@@ -25,49 +27,99 @@ def starts(instructions):
     return [(each.rank, each.call.id.index) for each in instructions if isinstance(each, Run)]
 
 
-def test_nothing_waits_on_a_rank_before_one_has_ended():
+def waits(instructions):
+    return [each.waits for each in instructions if isinstance(each, Run)]
+
+
+@both
+def test_nothing_waits_on_a_rank_before_one_has_ended(work):
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1, 2))
-    assert starts(dispatcher.submit(calls(5), 0.0)) == [(1, 0), (2, 1)]
+    assert starts(dispatcher.submit(calls(5, work), 0.0)) == [(1, 0), (2, 1)]
 
 
-def test_short_functions_wait_on_the_rank_that_runs_one():
+@both
+def test_short_tasks_wait_on_the_rank_that_runs_one(work):
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1,))
-    stage = calls(100)
+    stage = calls(100, work)
     dispatcher.submit(stage, 0.0)
-    given = starts(dispatcher.finished([ended(stage[0], 1, seconds=1e-3)], 0.0))
-    assert given == [(1, index) for index in range(1, 6)]
-    assert starts(dispatcher.finished([ended(stage[1], 1, seconds=1e-3)], 0.0)) == [(1, 6)]
+    given = dispatcher.finished([ended(stage[0], 1, seconds=4e-3)], 0.0)
+    assert starts(given) == [(1, index) for index in range(1, 6)]
+    assert waits(given) == [False, True, True, True, True]
+    more = dispatcher.finished([ended(stage[1], 1, seconds=4e-3)], 0.0)
+    assert (starts(more), waits(more)) == ([(1, 6)], [True])
 
 
+def test_programs_wait_behind_as_many_as_a_rank_runs_at_a_time():
+    dispatcher = Dispatcher(slots=2)
+    dispatcher.take((1,))
+    stage = calls(100, PROGRAM)
+    assert len(starts(dispatcher.submit(stage, 0.0))) == 2
+    assert starts(dispatcher.finished([ended(stage[0], 1, seconds=4e-3)], 0.0)) == [(1, 2)]
+    given = dispatcher.finished([ended(stage[1], 1, seconds=4e-3)], 0.0)
+    assert waits(given) == [False] + [True] * 8
+
+
+@both
 @pytest.mark.parametrize("seconds", [0.0, QUICKEST / 1e6])
-def test_however_quick_they_are_their_number_is_bounded(seconds):
+def test_however_quick_they_are_their_number_is_bounded(work, seconds):
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1,))
-    stage = calls(10_000)
+    stage = calls(10_000, work)
     dispatcher.submit(stage, 0.0)
     assert len(starts(dispatcher.finished([ended(stage[0], 1, seconds)], 0.0))) == AHEAD // QUICKEST
 
 
-def test_long_functions_do_not_wait_on_a_rank():
+@both
+def test_a_rank_is_given_its_share_of_what_waits_and_no_more(work):
     dispatcher = Dispatcher(slots=1)
-    dispatcher.take((1,))
-    stage = calls(10)
+    dispatcher.take((1, 2, 3))
+    stage = calls(13, work)
     dispatcher.submit(stage, 0.0)
-    assert starts(dispatcher.finished([ended(stage[0], 1, seconds=AHEAD / 1e6)], 0.0)) == [(1, 1)]
+    given = starts(dispatcher.finished([ended(stage[0], 1)], 0.0))
+    assert given == [(1, index) for index in (3, 4, 5, 6)]
 
 
-def test_executables_do_not_wait_on_a_rank():
+@both
+def test_long_tasks_do_not_wait_on_a_rank(work):
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1,))
-    functions, executables = calls(3), calls(3, Task("true"), "e")
-    dispatcher.submit(functions, 0.0)
-    dispatcher.submit(executables, 0.0)
-    given = [
-        each.call for each in dispatcher.finished([ended(functions[0], 1)], 0.0) if isinstance(each, Run)
-    ]
-    assert given == functions[1:]
+    stage = calls(10, work)
+    dispatcher.submit(stage, 0.0)
+    assert starts(dispatcher.finished([ended(stage[0], 1, seconds=SHORT / 1e6)], 0.0)) == [(1, 1)]
+
+
+def test_programs_that_need_gpus_do_not_wait_on_a_rank():
+    dispatcher = Dispatcher(slots=1)
+    dispatcher.take((1,))
+    stage = calls(10, Task("true", gpus_per_rank=1))
+    dispatcher.submit(stage, 0.0)
+    assert starts(dispatcher.finished([ended(stage[0], 1)], 0.0)) == [(1, 1)]
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_functions_in_processes_of_their_own_do_not_wait_on_a_rank(isolated):
+    dispatcher = Dispatcher(slots=1)
+    dispatcher.take((1,))
+    stage = calls(3, Function("m:short", isolated=isolated))
+    dispatcher.submit(stage, 0.0)
+    assert len(starts(dispatcher.finished([ended(stage[0], 1)], 0.0))) == (1 if isolated else 2)
+
+
+@both
+def test_tasks_of_one_kind_do_not_wait_where_the_other_runs(work):
+    dispatcher = Dispatcher(slots=1)
+    dispatcher.take((1,))
+    other = PROGRAM if work is FUNCTION else FUNCTION
+    known = calls(1, other, "o")
+    dispatcher.submit(known, 0.0)
+    dispatcher.finished([ended(known[0], 1)], 0.0)
+    ours, others = calls(3, work), calls(3, other, "o")
+    dispatcher.submit(ours, 0.0)
+    assert starts(dispatcher.submit(others, 0.0)) == []
+    given = [each.call for each in dispatcher.finished([ended(ours[0], 1)], 0.0) if isinstance(each, Run)]
+    assert given == ours[1:]
 
 
 def test_the_ranks_are_given_more_by_turns():
@@ -81,7 +133,7 @@ def test_the_ranks_are_given_more_by_turns():
 
 
 @pytest.mark.parametrize(
-    ("work", "seconds", "first"), [(SHORT, 1e-4, 2), (SHORT, 1.0, 1), (Task("true"), 0, 2)]
+    ("work", "seconds", "first"), [(FUNCTION, 1e-4, 2), (FUNCTION, 1.0, 1), (PROGRAM, 0, 2)]
 )
 def test_the_leader_s_own_rank_is_the_first_for_short_tasks_and_the_last_for_long_functions(
     work, seconds, first
@@ -112,7 +164,7 @@ def test_what_is_given_back_runs_elsewhere_first():
     stage = calls(6)
     dispatcher.submit(stage, 0.0)
     dispatcher.finished([ended(stage[0], 1, seconds=2e-3)], 0.0)
-    assert dispatcher.returned(1, [call.id for call in stage[2:4]]) == []
+    assert dispatcher.returned(1, [call.id for call in stage[2:]]) == []
     assert starts(dispatcher.take((2,))) == [(2, 2), (2, 3), (2, 4)]
 
 
@@ -122,7 +174,7 @@ def test_a_late_rank_gets_nothing_until_something_of_it_has_ended():
     stage = calls(6)
     dispatcher.submit(stage, 0.0)
     dispatcher.finished([ended(stage[0], 1, seconds=2e-3)], 0.0)
-    dispatcher.returned(1, [call.id for call in stage[2:4]])
+    dispatcher.returned(1, [call.id for call in stage[2:]])
     assert dispatcher.submit(calls(1, stage="t"), 0.0) == []
     assert starts(dispatcher.finished([ended(stage[1], 1, seconds=1.0)], 0.0)) == [(1, 2)]
 
@@ -138,7 +190,7 @@ def test_what_is_given_back_and_was_cancelled_is_dropped():
 
 
 def test_one_that_lasts_counts_at_once_and_shorter_ones_little_by_little():
-    backlogs = Backlogs()
+    backlogs = Backlog(slots=1)
     (call,) = calls(1)
     backlogs.ended(1, call, 1e-3)
     assert backlogs.expected(call) == 1000
@@ -148,12 +200,13 @@ def test_one_that_lasts_counts_at_once_and_shorter_ones_little_by_little():
     assert 5000 < backlogs.expected(call) < 8000
 
 
-def test_nobody_waits_behind_one_that_lasts():
+@both
+def test_nobody_waits_behind_one_that_lasts(work):
     lasts = TaskId("a", 0, "s", 500)
     cluster = Cluster({1: (1, 2)}, lambda task, attempt: 10.0 if task == lasts else 1e-4)
-    cluster.submit(1, calls(2000))
+    cluster.submit(1, calls(2000, work))
     cluster.run()
-    assert cluster.longest_lane > 10
+    assert max(cluster.longest_lane, cluster.longest_queue) > 10
     assert len({entry[3] for entry in cluster.ran}) == len(cluster.ran) == 2000
     others = max(end for _, end, _, task, _ in cluster.ran if task != lasts)
     assert others < 2000 * 1e-4 + LATE
@@ -167,10 +220,14 @@ def test_whatever_happens_each_runs_once(seed):
         return rng.choice([1e-5, 1e-4, 1e-3, 0.1])
 
     cluster = Cluster({1: (1, 2), 3: (3,)}, lasts, slots=rng.choice([1, 2]), rng=rng)
-    stages = {leader: calls(60, learner=f"l{leader}") for leader in (1, 3)}
+    stages = {
+        leader: [*calls(60, learner=f"l{leader}"), *calls(60, PROGRAM, "p", f"l{leader}")]
+        for leader in (1, 3)
+    }
     for leader, stage in stages.items():
+        rng.shuffle(stage)
         cluster.submit(leader, stage)
-    cancelled = [call.id for call in rng.sample(stages[1], 20)]
+    cancelled = [call.id for call in rng.sample(stages[1], 40)]
     cluster.at(rng.random() * 0.2, lambda: cluster.cancel(1, cancelled))
     cluster.run()
     ids = [report.result.id for report in cluster.reports if report.final] + cluster.dropped
