@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from rose_mpi.iteration import IterationState
 from rose_mpi.tasks import TaskId, TaskResult
 
@@ -76,8 +78,7 @@ class RankLost:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFinished:
+class TaskFinished(msgspec.Struct, frozen=True):
     """One attempt of a task ended."""
 
     result: TaskResult

@@ -1,13 +1,20 @@
-"""What a task is, what is asked of it in one iteration, and what came of it."""
+"""What a task is, what is asked of it in one iteration, and what came of it.
+
+What there is of every task, and travels from rank to rank, is a :class:`msgspec.Struct`: it is made, compared
+and pickled in a fraction of a dataclass's time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
-from rose_mpi.positional import out_of_band, positional
+import msgspec
+
+from rose_mpi.buffers import out_of_band
 
 GPUS_AND_RANKS: Final = (
     "gpus_per_rank is for tasks on one rank; with several the launcher gives them, such as "
@@ -32,7 +39,6 @@ class Expects(StrEnum):
     PREDICTION = "prediction"
 
 
-@positional
 @dataclass(frozen=True, slots=True)
 class Task:
     """An executable to run.
@@ -71,6 +77,12 @@ class Task:
     retries: int = 0
     shell: bool = False
     cwd: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Task, _values(self)
+
+
+_values = attrgetter(*(each.name for each in fields(Task)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +129,7 @@ def runs_in_rank(work: Task | Function) -> bool:
     return isinstance(work, Function) and not work.isolated
 
 
-@positional
-@dataclass(frozen=True, slots=True, order=True)
-class TaskId:
+class TaskId(msgspec.Struct, frozen=True, order=True, gc=False):
     """Which task of which learner: unique within a run."""
 
     learner: str
@@ -133,9 +143,7 @@ class TaskId:
         return f"{name}.{self.model}" if self.model else name
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class TaskCall:
+class TaskCall(msgspec.Struct, frozen=True):
     """One task as a learner asks for it.
 
     Attributes
@@ -153,17 +161,13 @@ class TaskCall:
     selection: str | None = None
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class FileArray:
+class FileArray(msgspec.Struct, frozen=True, gc=False):
     """An array that a task left in a ``.npy`` file."""
 
     path: str
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class RankArray:
+class RankArray(msgspec.Struct, frozen=True, gc=False):
     """An array that a function returned and that stays in the memory of the rank that ran it."""
 
     rank: int
@@ -180,9 +184,7 @@ class Pickled:
         return Pickled, (out_of_band(self.data),)
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(msgspec.Struct, frozen=True):
     """What one attempt of a task came to; times are seconds since 1970-01-01.
 
     Attributes

@@ -38,7 +38,7 @@ PLAIN = {
     "nearest.py",
     "plan.py",
     "policy.py",
-    "positional.py",
+    "buffers.py",
     "ranking.py",
     "schedules.py",
     "tasks.py",

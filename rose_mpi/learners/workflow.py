@@ -12,8 +12,9 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from rose_mpi.errors import RoseError, TaskError
 from rose_mpi.events import IterationFinished, LearnerFinished, LearnerStarted, StopReason

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from mpi4py import MPI
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from rose_mpi.execution.context import RunContext

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from rose_mpi.execution.launcher import Place
 from rose_mpi.execution.share import Share
 from rose_mpi.layout import Layout
@@ -11,7 +13,6 @@ from rose_mpi.mpi.loan_messages import LoanMessage
 from rose_mpi.mpi.loss_messages import Alive, Census, EndRank, LossMessage, Regroup
 from rose_mpi.mpi.wide_messages import WideMessage
 from rose_mpi.policy import DEFAULT, Policy
-from rose_mpi.positional import positional
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 from rose_mpi.uq.scores import Member, ScoreRequest, Scores
 
@@ -93,9 +94,7 @@ class ReleaseRanks:
     to: int
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class RunStage:
+class RunStage(msgspec.Struct, frozen=True):
     """Tasks for a group. To its leader."""
 
     calls: tuple[TaskCall, ...]
@@ -115,9 +114,7 @@ class CloseLearner:
     learner: str
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class TaskReport:
+class TaskReport(msgspec.Struct, frozen=True):
     """Attempts ended, for good if ``final``; the job is to end if they are ``stuck``. To the coordinator."""
 
     results: tuple[TaskResult, ...]
@@ -132,9 +129,7 @@ class TaskDropped:
     task: TaskId
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class RunTask:
+class RunTask(msgspec.Struct, frozen=True):
     """Run an attempt of a task; a command with ``places`` runs in these. To a worker.
 
     A program that ``waits`` begins when others of the rank have ended.
@@ -163,9 +158,7 @@ class DropArrays:
     keys: tuple[str, ...]
 
 
-@positional
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(msgspec.Struct, frozen=True):
     """Attempts ended. To the leader that asked for them."""
 
     results: tuple[TaskResult, ...]

@@ -13,9 +13,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from rose_mpi.execution.launcher import Place
 from rose_mpi.mpi.callrunner import CallRunner, Gate

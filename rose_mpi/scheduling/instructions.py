@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Run an attempt of a task on ``rank``.
 
     Attributes
@@ -37,8 +38,7 @@ class RunTogether:
     queued: float
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """Tell the coordinator of an attempt; ``final`` if no other will follow."""
 
     result: TaskResult

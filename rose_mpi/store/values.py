@@ -30,7 +30,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, dict) and value.keys() in _MARKS:
         value = {_WRAPPED: value}
     try:
-        return json.dumps(value, default=_plain)
+        return _JSON.encode(value)
     except (TypeError, ValueError, RecursionError):
         return NOT_KEPT
 
@@ -59,7 +59,7 @@ def registered_text(pickled: bytes) -> str:
     if not pickled:
         return ""
     state = pickle.loads(pickled)
-    return json.dumps(state, default=_plain) if _is_sayable(state) else UNSAYABLE
+    return _JSON.encode(state) if _is_sayable(state) else UNSAYABLE
 
 
 def _is_sayable(value: Any) -> bool:
@@ -75,3 +75,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_JSON: Final = json.JSONEncoder(default=_plain)

@@ -6,9 +6,9 @@ import time
 import pytest
 from mpi4py import MPI
 
+from rose_mpi.buffers import LARGE
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import RunStage, TaskDropped
-from rose_mpi.positional import LARGE
 from rose_mpi.tasks import Function, Pickled, TaskCall, TaskId
 
 SECONDS = 30.0

@@ -6,9 +6,10 @@ import marshal
 import os
 import pickle
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.context import RunContext

@@ -3,6 +3,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -44,7 +45,7 @@ def test_other_braces_stay(context, text):
 
 def test_braces_within_values_stay(context):
     odd = call_of(Task("/bin/echo", ("{learner}",)))
-    odd = replace(odd, id=replace(odd.id, learner="{model}"))
+    odd = msgspec.structs.replace(odd, id=msgspec.structs.replace(odd.id, learner="{model}"))
     assert argv(odd, context) == ("/bin/echo", "{model}")
 
 

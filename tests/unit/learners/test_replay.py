@@ -5,6 +5,7 @@ import logging
 import pickle
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -48,7 +49,7 @@ class Ranks(FakeExecutor):
             self.live()
             self.calls.append(call)
             for attempt in range(call.work.retries + 1):
-                result = replace(self.result(call), attempt=attempt)
+                result = msgspec.structs.replace(self.result(call), attempt=attempt)
                 self.observe(TaskFinished(result))
                 if result.done:
                     break
@@ -271,14 +272,14 @@ class One:
         self.executor = ReplayExecutor(self.ranks, History(record), layout, self.told.append)
 
     def ask(self, **changes):
-        call = replace(TaskCall(TaskId("one", 0, "training"), Task("true"), 1), **changes)
+        call = msgspec.structs.replace(TaskCall(TaskId("one", 0, "training"), Task("true"), 1), **changes)
         (result,) = asyncio.run(self.executor.run_stage([call]))
         return result
 
 
 def result(value=None, **changes):
     call = TaskCall(TaskId("one", 0, "training"), Task("true"), 1)
-    return replace(FakeExecutor().attempt(call, TaskStatus.DONE, value, ""), **changes)
+    return msgspec.structs.replace(FakeExecutor().attempt(call, TaskStatus.DONE, value, ""), **changes)
 
 
 @pytest.mark.parametrize("value", [None, 0.1 + 0.2, "text", {"a": [1, {"b": None}]}, {"file": "no array"}])
