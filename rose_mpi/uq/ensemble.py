@@ -90,7 +90,8 @@ def score_ensemble(
         Threads on this rank for the built-in metrics.
     block:
         Candidates that one rank scores at a time, by default as many as fill a few MB. A rank needs memory
-        for two blocks on their way to it and from it, and some 25 bytes for each candidate of its share.
+        for two blocks on their way to it, for those predictions in a block of its own that have another
+        type, and some 25 bytes for each candidate of its share.
 
     Raises
     ------

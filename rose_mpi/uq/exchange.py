@@ -1,20 +1,21 @@
 """Brings all members' predictions to the ranks that score them, a block of candidates at a time.
 
-While one block is scored the next is under way: two non-blocking collectives at most, with a buffer each for
-what is sent and what is received. What a rank can read for itself, its own predictions and mapped files,
-stays in place; where that is all, there is a single block.
+While one block is scored the next is under way, by non-blocking collectives that each take one prediction of
+every rank from where it lies. What a rank can read for itself, its own predictions and mapped files, stays in
+place; where that is all, there is a single block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_mpi.uq.plan import Plan
+from rose_mpi.uq.plan import LARGEST_COUNT, Plan
 
 _IN_FLIGHT: Final = 2
 
@@ -61,17 +62,18 @@ class Exchange:
         self._comm = comm
         self._plan = plan
         self._readable = readable
-        self._sent = [() if rank == comm.rank else tuple(on) for rank, on in enumerate(sent)]
-        self._own = tuple(sent[comm.rank])
         self._needed = any(sent) and comm.size > 1
         self._in_place = not self._needed and all(_is_ready(array, plan) for array in readable.values())
         self.positions = sorted(position for on_rank in plan.positions for position in on_rank)
-        self._under_way: Any = None
-        lengths = [self._length(rank, 0) for rank in range(comm.size)]
-        out = sum(lengths) - lengths[comm.rank]
-        back = lengths[comm.rank] * sum(map(len, self._sent))
-        rows = (len(self._own) * out, back) if self._needed else (0, 0)
-        self._outgoing, self._incoming = (np.empty((_IN_FLIGHT, n * plan.width), plan.dtype) for n in rows)
+        turns = max(map(len, sent)) if self._needed else 0
+        self._turns = [
+            {rank: on[turn] for rank, on in enumerate(sent) if turn < len(on)} for turn in range(turns)
+        ]
+        others = (turn[rank] for turn in self._turns for rank in turn if rank != comm.rank)
+        self._rows = {position: row for row, position in enumerate(others)}
+        self._under_way: list[Any] = []
+        longest = self._length(comm.rank, 0) * plan.width
+        self._incoming = np.empty((_IN_FLIGHT, len(self._rows), longest), plan.dtype)
 
     def blocks(self, *, at_once: bool = False) -> Iterator[Block]:
         """All blocks, also empty ones while other ranks have some left; each is valid until the next.
@@ -96,53 +98,58 @@ class Exchange:
 
     def _one_by_one(self) -> Iterator[Block]:
         rounds = self._plan.partition.rounds
-        following = self._begin(0) if rounds else None
+        following = self._begin(0) if rounds else []
         for step in range(rounds):
-            request = following
-            following = self._begin(step + 1) if step + 1 < rounds else None
-            if request is not None:
+            requests, following = following, self._begin(step + 1) if step + 1 < rounds else []
+            for request in requests:
                 request.Wait()
             self._under_way = following
             yield self._block(step)
 
     def progress(self) -> None:
         """Let MPI go on with the next block."""
-        if self._under_way is not None:
-            self._under_way.Test()
+        if self._under_way:
+            self._under_way[0].Test()
 
-    def _begin(self, step: int) -> Any:
-        if not self._needed:
-            return None
-        outgoing = self._outgoing[step % _IN_FLIGHT]
-        width, typecode = self._plan.width, self._plan.dtype.char
-        to = [0] * self._comm.size
-        filled = 0
-        for rank in range(self._comm.size):
-            if rank != self._comm.rank:
-                filled = self._pack(rank, step, outgoing, filled)
-                to[rank] = len(self._own) * self._length(rank, step) * width
-        length = self._length(self._comm.rank, step)
-        back = [len(positions) * length * width for positions in self._sent]
+    def _begin(self, step: int) -> list[Any]:
+        """Begin to exchange what is scored in a round, one prediction of each rank by each collective."""
+        return [self._begin_turn(turn, step) for turn in self._turns]
+
+    def _begin_turn(self, turn: Mapping[int, int], step: int) -> Any:
+        me, typecode = self._comm.rank, self._plan.dtype.char
+        incoming = self._incoming[step % _IN_FLIGHT]
+        size = self._length(me, step) * self._plan.width
+        counts, places = [0] * self._comm.size, [0] * self._comm.size
+        for rank, position in turn.items():
+            if rank != me:
+                counts[rank], places[rank] = size, self._rows[position] * incoming.shape[1]
         return self._comm.Ialltoallv(
-            [outgoing, to, typecode], [self._incoming[step % _IN_FLIGHT], back, typecode]
+            [*self._outgoing(turn.get(me), step), typecode], [incoming, (counts, places), typecode]
         )
 
-    def _pack(self, rank: int, step: int, outgoing: NDArray[Any], filled: int) -> int:
-        """Copy what a rank needs of this rank's predictions; returns how much of the buffer is filled."""
-        start, stop = self._plan.partition.piece(rank, step)
-        size = (stop - start) * self._plan.width
-        for position in self._own:
-            outgoing[filled : filled + size] = self._readable[position][start:stop].reshape(-1)
-            filled += size
-        return filled
+    def _outgoing(self, position: int | None, step: int) -> tuple[NDArray[Any], tuple[list[int], list[int]]]:
+        """What the other ranks need of a prediction: numbers, and how many from where go to each rank.
+
+        They are copied only where MPI cannot read them in place.
+        """
+        ranks = range(self._comm.size)
+        if position is None:
+            return np.empty(0, self._plan.dtype), ([0] * len(ranks), [0] * len(ranks))
+        array, width = self._readable[position], self._plan.width
+        pieces = [
+            (0, 0) if rank == self._comm.rank else self._plan.partition.piece(rank, step) for rank in ranks
+        ]
+        counts = [(stop - start) * width for start, stop in pieces]
+        if _is_ready(array, self._plan) and array.size <= LARGEST_COUNT:
+            return array.reshape(-1), (counts, [start * width for start, _ in pieces])
+        parts = [np.asarray(array[start:stop], self._plan.dtype).reshape(-1) for start, stop in pieces]
+        return np.concatenate(parts), (counts, [0, *accumulate(counts[:-1])])
 
     def _block(self, step: int) -> Block:
         start, stop = self._plan.partition.piece(self._comm.rank, step)
         shape = (stop - start, *self._plan.shape[1:])
-        size = (stop - start) * self._plan.width
-        received = self._incoming[step % _IN_FLIGHT]
-        order = [position for positions in self._sent for position in positions]
-        rows = {p: received[n * size : (n + 1) * size].reshape(shape) for n, p in enumerate(order)}
+        incoming = self._incoming[step % _IN_FLIGHT, :, : (stop - start) * self._plan.width]
+        rows = {position: incoming[row].reshape(shape) for position, row in self._rows.items()}
         for position, array in self._readable.items():
             rows[position] = np.require(array[start:stop], self._plan.dtype, ["C", "A"])
         return Block(start, tuple(rows[position] for position in self.positions))

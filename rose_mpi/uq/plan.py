@@ -21,7 +21,8 @@ from rose_mpi.uq.selection import query_count
 from rose_mpi.uq.validation import PredictionError
 
 _BUFFER_BYTES: Final = 8 << 20
-_LARGEST_COUNT: Final = 2**31 - 1
+LARGEST_COUNT: Final = 2**31 - 1
+"""MPI counts so many numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +264,7 @@ def _block(
         wanted = _BUFFER_BYTES // (row * dtype.itemsize)
     elif wanted < 1:
         raise ScoreError(f"block is {wanted}; it must be a number of candidates from 1")
-    wanted = max(min(wanted, _LARGEST_COUNT // row), 1)
+    wanted = max(min(wanted, LARGEST_COUNT // row), 1)
     if wanted < CHUNK and metric.function is None:
         return wanted
     return max(wanted // CHUNK, 1) * CHUNK
