@@ -28,8 +28,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
+from uq import FORMULAS, read_words
+
+from rose_mpi.uq.registry import CLASSIFICATION
 
 MEMBERS, CANDIDATES, CLASSES = 16, 500_000, 10
 CHOSEN = 1000
@@ -54,27 +56,6 @@ class Timing:
     files_peak: float
 
 
-@numba.njit(nogil=True)
-def read_words(words: np.ndarray) -> int:
-    """Sum 8-byte words."""
-    total = 0
-    for i in range(words.size):
-        total += words[i]
-    return total
-
-
-def entropy(p: np.ndarray) -> np.ndarray:
-    """Entropy over the last axis."""
-    return -np.sum(p * np.log(p + 1e-8), axis=-1)
-
-
-FORMULAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "predictive_entropy": lambda p: entropy(p.mean(axis=0)),
-    "margin": lambda p: -np.diff(np.partition(p.mean(axis=0), -2, axis=1)[:, -2:])[:, 0],
-    "mutual_information": lambda p: entropy(p.mean(axis=0)) - entropy(p).mean(axis=0),
-}
-
-
 def prediction(member: int) -> np.ndarray:
     """Random probabilities, the same for a member each time."""
     rows = np.random.default_rng(member).random((CANDIDATES, CLASSES), dtype=np.float32) + np.float32(1e-3)
@@ -88,7 +69,7 @@ def gather_and_score(comm: Any, own: list[np.ndarray], metric: str) -> None:
     counts = [size * CANDIDATES * CLASSES for size in comm.allgather(len(own))]
     comm.Gatherv(flat, [everything, counts, "f"] if comm.rank == 0 else None)
     if everything is not None:
-        scores = FORMULAS[metric](everything.reshape(MEMBERS, CANDIDATES, CLASSES))
+        scores = FORMULAS[metric, CLASSIFICATION](everything.reshape(MEMBERS, CANDIDATES, CLASSES), None)
         np.argsort(-scores)[:CHOSEN]
 
 
