@@ -86,7 +86,7 @@ class Backlog:
         before = self._lasts.get(_name(call), 0)
         self._lasts[_name(call)] = max(lasted, before + (lasted - before) // 4)
 
-    def is_late(self, rank: int) -> None:
+    def note_late(self, rank: int) -> None:
         """A rank takes longer than expected: it gets nothing more until something of it has ended."""
         self._late.add(rank)
 

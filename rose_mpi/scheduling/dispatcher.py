@@ -122,7 +122,8 @@ class Dispatcher:
         for task in reversed(tasks):
             running = self._running.pop(task)
             self._free(running)
-            self._backlogs.of(running.task.is_function).is_late(rank)
+            if running.ranks:
+                self._backlogs.of(running.task.is_function).note_late(rank)
             if running.cancelled:
                 instructions.append(Drop(task))
             else:
@@ -214,7 +215,7 @@ class Dispatcher:
         ready = self._roster.ready
         begun: dict[int, None] = {}
         for rank in self._by_preference() if self._turns.waiting else ():
-            while rank in ready and (waiting := self._turns.next(partial(self._suiting.now, rank))):
+            while rank in ready and (waiting := self._next_for(rank)):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
                 if self._wide.waiting and not self._wide.gathers:
@@ -228,6 +229,13 @@ class Dispatcher:
         if self._something_waits:
             instructions += recall(self._roster, self._roster.not_recalled)
         return instructions
+
+    def _next_for(self, rank: int) -> Waiting | None:
+        """The next task for a rank that is ready."""
+        only_functions = self._turns.functions == self._turns.waiting
+        if only_functions and not self._suiting.takes_function(rank):
+            return None
+        return self._turns.next(partial(self._suiting.now, rank))
 
     def _is_useless(self, loan: Loan) -> bool:
         """Whether a borrowed rank is idle although there is something to do."""
@@ -253,7 +261,12 @@ class Dispatcher:
         return instructions
 
     def _queue_on(self, rank: int) -> Run | None:
-        """Let the next task wait on a rank that suits it."""
+        """Let a task wait on a rank, unless it is the turn of one that can begin there when it is ready."""
+        if not self._turns.waiting:
+            return None
+        first = self._turns.first
+        if self._suiting.ever(rank, first) and not self._suiting.later(rank, first):
+            return None
         waiting = self._turns.next(partial(self._suiting.later, rank))
         return self._start(rank, waiting, waits=True) if waiting else None
 

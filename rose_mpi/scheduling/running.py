@@ -14,7 +14,7 @@ class Running:
     Attributes
     ----------
     expected:
-        What a function counts for in the backlog of its rank.
+        What it counts for in the backlog of its rank.
     """
 
     ranks: tuple[int, ...]

@@ -23,10 +23,16 @@ class Suiting:
         self._wide = wide
         self._functions = functions
 
+    def ever(self, rank: int, waiting: Waiting) -> bool:
+        """Whether a task may run on a rank once it has a free slot."""
+        return not waiting.is_function or self._takes_functions(rank)
+
     def now(self, rank: int, waiting: Waiting) -> bool:
-        """Whether a task may begin on a rank that is ready; its functions run one after another."""
-        if not waiting.is_function:
-            return True
+        """Whether a task may begin on a rank that is ready."""
+        return not waiting.is_function or self.takes_function(rank)
+
+    def takes_function(self, rank: int) -> bool:
+        """Whether a function may begin on a rank that is ready; its functions run one after another."""
         return self._takes_functions(rank) and not self._roster.runs_function(rank)
 
     def has_room(self, rank: int) -> bool:

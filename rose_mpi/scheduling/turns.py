@@ -49,10 +49,13 @@ class Turns:
     ----------
     waiting:
         How many tasks wait.
+    functions:
+        How many of them are functions.
     """
 
     def __init__(self, order: Order) -> None:
         self.waiting = 0
+        self.functions = 0
         self._fair = order is Order.FAIR
         self._queues: OrderedDict[_Kind, OrderedDict[TaskId, Waiting]] = OrderedDict()
 
@@ -64,6 +67,7 @@ class Turns:
         if first:
             queue.move_to_end(waiting.call.id, last=False)
         self.waiting += 1
+        self.functions += waiting.is_function
 
     def remove(self, task: TaskId) -> bool:
         """Forget a task; whether it was waiting here."""
@@ -73,6 +77,7 @@ class Turns:
                 del self._queues[kind][task]
                 self._forget_if_empty(kind)
                 self.waiting -= 1
+                self.functions -= functions
                 return True
         return False
 
@@ -96,6 +101,7 @@ class Turns:
         self._queues.move_to_end(kind)
         self._forget_if_empty(kind)
         self.waiting -= 1
+        self.functions -= waiting.is_function
         return waiting
 
     def _next_kind(self, wanted: Callable[[Waiting], bool]) -> _Kind | None:

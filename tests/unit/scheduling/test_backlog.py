@@ -108,7 +108,7 @@ def test_functions_in_processes_of_their_own_do_not_wait_on_a_rank(isolated):
 
 
 @both
-def test_tasks_of_one_kind_do_not_wait_where_the_other_runs(work):
+def test_tasks_of_one_kind_do_not_wait_where_the_other_has_its_turn(work):
     dispatcher = Dispatcher(slots=1)
     dispatcher.take((1,))
     other = PROGRAM if work is FUNCTION else FUNCTION
@@ -119,7 +119,9 @@ def test_tasks_of_one_kind_do_not_wait_where_the_other_runs(work):
     dispatcher.submit(ours, 0.0)
     assert starts(dispatcher.submit(others, 0.0)) == []
     given = [each.call for each in dispatcher.finished([ended(ours[0], 1)], 0.0) if isinstance(each, Run)]
-    assert given == ours[1:]
+    assert given == ours[1:2]
+    given = [each.call for each in dispatcher.finished([ended(ours[1], 1)], 0.0) if isinstance(each, Run)]
+    assert given == others[:1]
 
 
 def test_the_ranks_are_given_more_by_turns():
@@ -234,3 +236,32 @@ def test_whatever_happens_each_runs_once(seed):
     assert sorted(ids) == sorted(call.id for stage in stages.values() for call in stage)
     ran = [entry[3] for entry in cluster.ran]
     assert len(ran) == len(set(ran))
+
+
+@pytest.mark.parametrize("many", [FUNCTION, PROGRAM], ids=["functions", "programs"])
+@pytest.mark.parametrize("one", [FUNCTION, PROGRAM], ids=["function", "program"])
+def test_a_learner_with_many_short_tasks_keeps_no_other_from_its_turn(many, one):
+    def lasts(task, attempt):
+        return 1e-3 if task.learner == "a" else 0.2
+
+    cluster = Cluster({1: (1, 2)}, lasts)
+    cluster.submit(1, calls(2000, many, learner="a"))
+    cluster.at(0.05, lambda: cluster.submit(1, calls(1, one, "other", "b")))
+    cluster.run()
+    began = next(start for start, _, _, task, _ in cluster.ran if task.learner == "b")
+    assert began < 0.05 + 2 * LATE
+
+
+def test_long_tasks_of_one_learner_and_short_ones_of_another_take_turns():
+    def lasts(task, attempt):
+        return 1e-3 if task.learner == "a" else 0.02
+
+    cluster = Cluster({1: (1, 2)}, lasts)
+    for learner in "ab":
+        cluster.submit(1, calls(200, PROGRAM, learner, learner))
+    cluster.run()
+    ends = {
+        learner: max(end for _, end, _, task, _ in cluster.ran if task.learner == learner) for learner in "ab"
+    }
+    assert ends["b"] < 2.3
+    assert ends["a"] < 2.3
