@@ -40,14 +40,19 @@ class Fault:
         What is wrong and what would be right.
     line:
         Line in the file, from 1; ``None`` where it is not known.
+    column:
+        Column in the line, from 1; ``None`` where it is not known or does not matter.
     """
 
     place: str
     message: str
     line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.line}, {self.place}" if self.line else self.place
+        line = f"line {self.line}" if self.line else ""
+        column = f"column {self.column}" if self.column else ""
+        where = ", ".join(filter(None, (line, column, self.place)))
         return f"{where}: {self.message}" if where else self.message
 
 

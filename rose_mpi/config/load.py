@@ -89,13 +89,14 @@ def _with_overrides(
 
 def _read(file: Path) -> str:
     try:
-        return file.read_bytes().decode()
+        return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
         raise UsageError(f"there is no file {str(file)!r}{did_you_mean(file.name, beside)}") from None
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(str(file), (Fault("", "is not UTF-8 text", line),)) from None
+        before = error.object[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError(str(file), (Fault("", "is not UTF-8 text", line, column),)) from None
     except OSError as error:
         raise UsageError(f"cannot read {str(file)!r}: {error.strerror}") from None
 
@@ -106,17 +107,18 @@ def _parsed(file: str, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     except RecursionError:
         raise ConfigError(file, (Fault("", "is nested too deeply"),)) from None
     except ValueError as error:
-        message, line = _syntax_fault(str(error), text)
-        raise ConfigError(file, (Fault("", message, line),)) from None
+        raise ConfigError(file, (_syntax_fault(str(error), text),)) from None
 
 
-def _syntax_fault(message: str, text: str) -> tuple[str, int | None]:
-    """What :mod:`tomllib` says, and the line out of it."""
-    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message)
+def _syntax_fault(message: str, text: str) -> Fault:
+    """What :mod:`tomllib` says, and the line and column out of it."""
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
     if not match:
-        return f"is no TOML: {message}", None
-    line = int(match[2]) if match[2] else text.count("\n") + 1
-    return f"is no TOML: {match[1][:1].lower()}{match[1][1:]}", line
+        return Fault("", f"is no TOML: {message}")
+    said = f"is no TOML: {match[1][:1].lower()}{match[1][1:]}"
+    if match[2]:
+        return Fault("", said, int(match[2]), int(match[3]))
+    return Fault("", said, text.count("\n") + 1)
 
 
 def _overridden(document: dict[str, Any], overrides: Sequence[str], output: str | None) -> dict[KeyPath, str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rose_mpi.config.load import load_config
 from rose_mpi.errors import ConfigError
 from tests.unit.config.conftest import ACTIVE, UQ
 
@@ -441,6 +442,23 @@ def test_text_that_is_no_toml(project, text, line):
     assert place == ""
     assert found == line
     assert "no TOML" in message or "nested" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[run]\nseed = = 1\n", "line 2, column 8: is no TOML: invalid value"),
+        (b"[run\n", "line 1, column 5: is no TOML: expected ']' at the end of a table declaration"),
+        (b"[run]\nname = '", "line 2: is no TOML: "),
+        ("[run]\nname = 'é".encode() + b"\xff'\n", "line 2, column 10: is not UTF-8 text"),
+        (b"\xff\xfe[", "line 1, column 1: is not UTF-8 text"),
+    ],
+)
+def test_the_place_in_a_text_that_is_no_toml(project, content, said):
+    project.config.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(project.config)
+    assert str(caught.value).startswith(f"{project.config} has 1 fault:\n  {said}")
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,11 @@ def test_bytes_that_are_no_text(project):
         load_config(project.config)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(project):
+    project.config.write_bytes(b"\xef\xbb\xbf" + ACTIVE.encode())
+    assert load_config(project.config).plan.text == ACTIVE
+
+
 def test_max_iter_must_be_positive(project):
     with pytest.raises(UsageError, match="--max-iter"):
         project.load(ACTIVE, max_iterations=0)
