@@ -6,6 +6,7 @@ What a subcommand needs is imported when it runs, so that ``rose-mpi --help`` is
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,7 @@ from rose_mpi import __version__
 from rose_mpi.errors import UsageError
 from rose_mpi.exit_codes import ExitCode
 from rose_mpi.mpi.first_rank import is_first_rank
-from rose_mpi.nearest import nearest
+from rose_mpi.nearest import did_you_mean
 from rose_mpi.telling import tell
 
 _INTERRUPTED = 130
@@ -33,18 +34,18 @@ class _Commands(click.Group):
         if "--version" not in args:
             own_options -= {"-v", "--verbose"}
         if args and args[0] not in {*self.commands, *own_options}:
-            self._refuse_misspelt_command(args[0], ctx)
+            self._refuse_unknown(args[0], ctx)
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
-    def _refuse_misspelt_command(self, word: str, ctx: click.Context) -> None:
-        if "." in word or "/" in word or word.startswith("-") or Path(word).exists():
+    def _refuse_unknown(self, word: str, ctx: click.Context) -> None:
+        """Refuse what is neither a command nor a configuration."""
+        if word.startswith("-") or word.endswith(".toml") or os.path.exists(word):  # noqa: PTH110  (any text)
             return
-        meant = nearest(word, self.commands)
-        if meant:
-            raise click.UsageError(
-                f"there is no command and no file {word!r}; did you mean {meant!r}?", ctx=ctx
-            )
+        beside = [path.name for path in Path(word).parent.glob("*.toml")]
+        hint = did_you_mean(Path(word).name, [*self.commands, *beside])
+        commands = f"; the commands are {', '.join(self.commands)}"
+        raise click.UsageError(f"there is no command and no file {word!r}{hint or commands}", ctx=ctx)
 
 
 _overrides = click.option(

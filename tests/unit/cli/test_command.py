@@ -128,6 +128,12 @@ def test_version():
     ("arguments", "message"),
     [
         (["chekc", "config.toml"], "there is no command and no file 'chekc'; did you mean 'check'?"),
+        (["report"], "there is no command and no file 'report'; the commands are run, check, status"),
+        (["report", "x.h5"], "there is no command and no file 'report'; the commands are run, check, status"),
+        (["results.h5"], "there is no command and no file 'results.h5'; the commands are"),
+        (["x" * 300], "there is no command and no file 'xxx"),
+        (["confg"], "there is no command and no file 'confg'; did you mean 'config.toml'?"),
+        (["confg.toml", "--quiet"], "there is no file 'confg.toml'; did you mean 'config.toml'?"),
         (["check"], "Missing argument 'CONFIG'"),
         (["check", "confg.toml"], "there is no file 'confg.toml'; did you mean 'config.toml'?"),
         (["check", "config.toml", "--sett", "a=1"], "No such option"),
