@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from rose_mpi.errors import LockedError, StoreError
+from rose_mpi.errors import LockedError, StoreError, UsageError
 from rose_mpi.layout import Layout
 from rose_mpi.store.files import create, write_all
 from rose_mpi.store.holder import Holder, holder_in, this_process
@@ -40,7 +40,7 @@ class Lock:
     ------
     LockedError
         If another run holds it.
-    StoreError
+    UsageError
         If the folder cannot be made or written.
     """
 
@@ -60,7 +60,7 @@ class Lock:
         except LockedError:
             raise
         except OSError as error:
-            raise StoreError(
+            raise UsageError(
                 f"{layout.lock} cannot be made: {error.strerror or error}: name another output"
             ) from error
 

@@ -234,6 +234,15 @@ def test_more_ranks_per_learner_than_ranks_is_told(config):
     assert not path.with_name("results.h5").exists()
 
 
+@pytest.mark.parametrize("option", ["--output=/proc/x.h5", "--set=run.output=/proc/x.h5"])
+def test_results_that_cannot_be_where_they_should_are_a_wrong_usage(config, option):
+    path = config('command = "/bin/true"')
+    outcome = run_rose_mpi(2, path, option, cwd=path.parent, timeout=60)
+    assert outcome.code == 2, outcome
+    assert outcome.errors.count("/proc/x.h5.lock cannot be made: ") == 1
+    assert "Traceback" not in outcome.errors
+
+
 def test_earlier_results_are_set_aside(config):
     path = config('command = "/bin/true"')
     for _ in range(3):

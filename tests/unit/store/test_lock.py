@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rose_mpi.errors import LockedError, StoreError
+from rose_mpi.errors import LockedError, StoreError, UsageError
 from rose_mpi.layout import Layout
 from rose_mpi.store import lock as lock_module
 from rose_mpi.store.holder import holder_in, this_process
@@ -236,8 +236,13 @@ def test_a_file_system_without_hard_links_will_do(layout, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"results\.h5\.lock cannot be made: .*: name another output"):
+    with pytest.raises(UsageError, match=r"results\.h5\.lock cannot be made: .*: name another output"):
         Lock(Layout(tmp_path / "file" / "results.h5"), "run")
+
+
+def test_a_folder_that_cannot_be_written_is_named():
+    with pytest.raises(UsageError, match=r"/proc/results\.h5\.lock cannot be made: .*: name another output"):
+        Lock(Layout(Path("/proc/results.h5")), "run")
 
 
 def test_the_writers_thread_beats_and_ends_when_the_lock_is_lost(layout, quick, monkeypatch):
