@@ -82,11 +82,13 @@ class FunctionQueue:
         self._orphan = runs
         return [Held(runs.order.call.id, runs.order.attempt, runs.order.queued, running=True)]
 
-    def adopt(self, leader: int, attempts: Collection[tuple[TaskId, int]]) -> None:
-        """Report the function that runs since before to its new leader, if it has one."""
+    def adopt(self, leader: int, attempts: Collection[tuple[TaskId, int]]) -> set[tuple[TaskId, int]]:
+        """Report the function that runs since before to its new leader, if it has one; returns it then."""
         runs, self._orphan = self._orphan, None
-        if runs and (runs.order.call.id, runs.order.attempt) in attempts:
-            runs.leader, runs.epoch = leader, self._channel.epoch
+        if runs is None or (runs.order.call.id, runs.order.attempt) not in attempts:
+            return set()
+        runs.leader, runs.epoch = leader, self._channel.epoch
+        return {(runs.order.call.id, runs.order.attempt)}
 
     def _run(self, task: TaskId) -> None:
         """Run a function that is still here, on the serving thread."""

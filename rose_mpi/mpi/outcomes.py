@@ -9,13 +9,16 @@ from typing import Final
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import TaskEnded
 from rose_mpi.scheduling.rebuilding import Held
-from rose_mpi.tasks import TaskId, TaskResult
+from rose_mpi.tasks import TaskId, TaskResult, TaskStatus
 
 REMEMBERED: Final = 500
 """So many results are kept in case the leaders that they were sent to are lost with them."""
 
 ORPHANED: Final = -1
 """The leader of an attempt whose leader is lost, until another one adopts it."""
+
+UNWANTED: Final = -2
+"""The leader of an attempt that nobody has adopted."""
 
 
 class Outcomes:
@@ -31,17 +34,19 @@ class Outcomes:
         for leader, result in ended:
             told.setdefault(leader, []).append(result)
         for leader, results in told.items():
-            self._recent.extend(results)
-            if leader != ORPHANED:
+            self._recent.extend(each for each in results if each.status is not TaskStatus.CANCELLED)
+            if leader not in (ORPHANED, UNWANTED):
                 self._channel.send(leader, TaskEnded(tuple(results)))
 
     def held(self) -> list[Held]:
         """What is remembered."""
         return [Held(result.id, result.attempt, result.queued, running=False) for result in self._recent]
 
-    def tell_again(self, leader: int, attempts: Iterable[tuple[TaskId, int]]) -> None:
-        """Tell a new leader what it adopted of that."""
+    def tell_again(self, leader: int, attempts: Iterable[tuple[TaskId, int]]) -> set[tuple[TaskId, int]]:
+        """Tell a new leader what it adopted of that; returns the attempts that it was told of."""
         adopted = set(attempts)
-        results = [result for result in self._recent if (result.id, result.attempt) in adopted]
-        if results:
-            self._channel.send(leader, TaskEnded(tuple(results)))
+        results = {(result.id, result.attempt): result for result in self._recent}
+        told = {attempt: result for attempt, result in results.items() if attempt in adopted}
+        if told:
+            self._channel.send(leader, TaskEnded(tuple(told.values())))
+        return set(told)

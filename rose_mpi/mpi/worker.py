@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Set
 from dataclasses import dataclass
 
 from rose_mpi.errors import TaskError
@@ -20,7 +21,7 @@ from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.loss_messages import Adopt, KeepArrays, TellAgain
 from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TasksReturned
-from rose_mpi.mpi.outcomes import ORPHANED, Outcomes
+from rose_mpi.mpi.outcomes import ORPHANED, UNWANTED, Outcomes
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.scheduling.rebuilding import Held
 from rose_mpi.tasks import Function, Task, TaskId, TaskResult, TaskStatus, runs_in_rank
@@ -82,8 +83,12 @@ class Worker:
         if runs_in_rank(order.call.work):
             self._functions.add(leader, order)
             return
-        self._waiting.append(_Given(leader, order))
-        self._start_waiting()
+        given = _Given(leader, order)
+        if _gpus_of(order):
+            self._waiting.append(given)
+            self._start_waiting()
+        else:
+            self._start(given, ())
 
     def kill(self, order: KillTask) -> None:
         """End an attempt and all its processes; a function that has begun goes on to its end."""
@@ -119,11 +124,13 @@ class Worker:
         self._progress.spins = not self._running
 
     def orphan(self) -> list[Held]:
-        """Go on without leaders; returns what runs, and what came of attempts before."""
+        """Go on without leaders; returns what runs, or waits at the helper, and what came of others."""
         self._waiting.clear()
         functions = self._functions.orphan()
         processes = []
         for running in self._running.values():
+            if running.given.leader == UNWANTED:
+                continue
             running.given.leader = ORPHANED
             order = running.given.order
             processes.append(Held(order.call.id, order.attempt, order.queued, running=True))
@@ -133,16 +140,20 @@ class Worker:
     def adopt(self, leader: int, adopted: Adopt) -> None:
         """Go on for a new leader with what it wants, and end the rest."""
         attempts = set(adopted.attempts)
-        self._outcomes.tell_again(leader, attempts)
-        self._functions.adopt(leader, attempts)
+        attempts -= self._outcomes.tell_again(leader, attempts)
+        attempts -= self._functions.adopt(leader, attempts)
         for token, running in self._running.items():
             given = running.given
+            attempt = given.order.call.id, given.order.attempt
             if given.leader != ORPHANED:
                 continue
-            if (given.order.call.id, given.order.attempt) in attempts:
+            if attempt in attempts:
                 given.leader = leader
+                attempts.remove(attempt)
             else:
+                given.leader = UNWANTED
                 self._helper.kill(token)
+        self._disown(leader, attempts)
 
     def keep(self, message: KeepArrays) -> None:
         """Let go of arrays from before a loss that nobody knows of any more."""
@@ -151,10 +162,16 @@ class Worker:
 
     def tell_again(self, leader: int, message: TellAgain) -> None:
         """Tell what came of attempts whose leader is lost."""
-        self._outcomes.tell_again(leader, message.attempts)
+        attempts = set(message.attempts)
+        self._disown(leader, attempts - self._outcomes.tell_again(leader, attempts))
+
+    def _disown(self, leader: int, attempts: Set[tuple[TaskId, int]]) -> None:
+        """Say what is neither here nor remembered any more: it begins again."""
+        if attempts:
+            self._channel.send(leader, TasksReturned(tuple(sorted(task for task, _ in attempts))))
 
     def _start_waiting(self) -> None:
-        """Start processes, in the order of their arrival, as long as there are GPUs for them."""
+        """Start processes that need GPUs, in the order of their arrival, as long as there are some."""
         while self._waiting:
             wanted = _gpus_of(self._waiting[0].order)
             gpus = self._gpus.take(wanted)
@@ -183,12 +200,13 @@ class Worker:
         """Return to their leaders what did not begin; what has none at present waits on."""
         returned: dict[int, list[TaskId]] = {}
         for token in tokens:
-            running = self._running[token]
-            if running.given.leader == ORPHANED:
-                self._helper.start(running.spawn)
-            else:
-                del self._running[token]
-                returned.setdefault(running.given.leader, []).append(running.given.order.call.id)
+            leader = self._running[token].given.leader
+            if leader == ORPHANED:
+                self._helper.start(self._running[token].spawn)
+                continue
+            order = self._running.pop(token).given.order
+            if leader != UNWANTED:
+                returned.setdefault(leader, []).append(order.call.id)
         for leader, tasks in returned.items():
             self._channel.send(leader, TasksReturned(tuple(tasks)))
 

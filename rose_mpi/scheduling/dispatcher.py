@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import partial
 
 from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.scheduling.backlog import Backlogs
@@ -59,7 +58,7 @@ class Dispatcher:
         self._wide = WideTasks(self._roster, policy.order)
         self._retries = Retries(policy.retry_delay)
         self._backlogs = Backlogs(slots)
-        self._suiting = Suiting(self._roster, self._backlogs, self._wide, functions)
+        self._suiting = Suiting(self._turns, self._roster, self._backlogs, self._wide, functions)
         self._running: dict[TaskId, Running] = {}
         self._kept = KeptArrays(self._roster)
 
@@ -215,7 +214,7 @@ class Dispatcher:
         ready = self._roster.ready
         begun: dict[int, None] = {}
         for rank in self._by_preference() if self._turns.waiting else ():
-            while rank in ready and (waiting := self._next_for(rank)):
+            while rank in ready and (waiting := self._suiting.next_now(rank)):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
                 if self._wide.waiting and not self._wide.gathers:
@@ -229,13 +228,6 @@ class Dispatcher:
         if self._something_waits:
             instructions += recall(self._roster, self._roster.not_recalled)
         return instructions
-
-    def _next_for(self, rank: int) -> Waiting | None:
-        """The next task for a rank that is ready."""
-        only_functions = self._turns.functions == self._turns.waiting
-        if only_functions and not self._suiting.takes_function(rank):
-            return None
-        return self._turns.next(partial(self._suiting.now, rank))
 
     def _is_useless(self, loan: Loan) -> bool:
         """Whether a borrowed rank is idle although there is something to do."""
@@ -261,13 +253,7 @@ class Dispatcher:
         return instructions
 
     def _queue_on(self, rank: int) -> Run | None:
-        """Let a task wait on a rank, unless it is the turn of one that can begin there when it is ready."""
-        if not self._turns.waiting:
-            return None
-        first = self._turns.first
-        if self._suiting.ever(rank, first) and not self._suiting.later(rank, first):
-            return None
-        waiting = self._turns.next(partial(self._suiting.later, rank))
+        waiting = self._suiting.next_later(rank)
         return self._start(rank, waiting, waits=True) if waiting else None
 
     def _start(self, rank: int, waiting: Waiting, *, waits: bool = False) -> Run:

@@ -16,7 +16,7 @@ class Held:
     Attributes
     ----------
     running:
-        Whether it goes on; otherwise it ended, and nobody may know.
+        Whether it goes on, or waits for its turn there; otherwise it ended, and nobody may know.
     """
 
     task: TaskId
@@ -123,7 +123,8 @@ def rebuild(
     for leader, ranks in groups.items():
         for rank in ranks:
             wanted = [_adopt(outstanding, rank, each) for each in held.get(rank, ())]
-            adopted = [each for each in wanted if each and each.call.id not in begun]
+            once = {each.call.id: each for each in wanted if each and each.call.id not in begun}
+            adopted = list(once.values())
             owner = keeping.get(rank, _tie(outstanding, adopted, leader))
             user = _user(outstanding, adopted, owner)
             kept = [each for each in adopted if _goes_on(each, outstanding[each.call.id].leader, owner, user)]

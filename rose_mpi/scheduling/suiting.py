@@ -1,15 +1,17 @@
-"""Which task may be given to which rank."""
+"""Which of the waiting tasks suits a rank."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from rose_mpi.scheduling.backlog import Backlogs
 from rose_mpi.scheduling.gathering import WideTasks
 from rose_mpi.scheduling.roster import Roster
-from rose_mpi.scheduling.turns import Waiting
+from rose_mpi.scheduling.turns import Turns, Waiting
 
 
 class Suiting:
-    """Says which tasks suit a rank, to run there now or to wait there.
+    """Takes the next task for a rank, to run there now or to wait there.
 
     Parameters
     ----------
@@ -17,31 +19,39 @@ class Suiting:
         Whether the leader's own ranks may run Python functions.
     """
 
-    def __init__(self, roster: Roster, backlogs: Backlogs, wide: WideTasks, functions: bool) -> None:
+    def __init__(
+        self, turns: Turns, roster: Roster, backlogs: Backlogs, wide: WideTasks, functions: bool
+    ) -> None:
+        self._turns = turns
         self._roster = roster
         self._backlogs = backlogs
         self._wide = wide
         self._functions = functions
 
-    def ever(self, rank: int, waiting: Waiting) -> bool:
-        """Whether a task may run on a rank once it has a free slot."""
-        return not waiting.is_function or self._takes_functions(rank)
-
-    def now(self, rank: int, waiting: Waiting) -> bool:
-        """Whether a task may begin on a rank that is ready."""
-        return not waiting.is_function or self.takes_function(rank)
-
-    def takes_function(self, rank: int) -> bool:
-        """Whether a function may begin on a rank that is ready; its functions run one after another."""
-        return self._takes_functions(rank) and not self._roster.runs_function(rank)
+    def next_now(self, rank: int) -> Waiting | None:
+        """Take the next task for a rank that is ready; its functions run one after another."""
+        functions = self._takes_functions(rank) and not self._roster.runs_function(rank)
+        if not functions and self._turns.functions == self._turns.waiting:
+            return None
+        return self._turns.next(lambda waiting: functions or not waiting.is_function)
 
     def has_room(self, rank: int) -> bool:
         """Whether any task may wait on a rank."""
         gathers = self._wide.waiting and not self._wide.owed
         return not gathers and self._backlogs.has_room(rank) and self._roster.may_work(rank)
 
-    def later(self, rank: int, waiting: Waiting) -> bool:
-        """Whether a task may wait on a rank that has room: programs do where nothing else takes a slot."""
+    def next_later(self, rank: int) -> Waiting | None:
+        """Take a task to wait on a rank, unless it is the turn of one that is to begin when it is ready."""
+        if not self._turns.waiting:
+            return None
+        first = self._turns.first
+        may_run = not first.is_function or self._takes_functions(rank)
+        if may_run and not self._may_wait(rank, first):
+            return None
+        return self._turns.next(partial(self._may_wait, rank))
+
+    def _may_wait(self, rank: int, waiting: Waiting) -> bool:
+        """Whether a task may wait on a rank: programs do where nothing else takes a slot."""
         backlog = self._backlogs.of(waiting.is_function)
         if not (backlog.has_room(rank) and backlog.is_short(waiting.call)):
             return False

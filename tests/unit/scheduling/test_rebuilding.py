@@ -165,3 +165,9 @@ def test_a_free_rank_is_lost_without_harm():
     assert placement.groups == {3: (3,), 2: (2,)}
     placement.open(("b",))
     assert placement.leader("b") == 2
+
+
+def test_an_attempt_that_a_rank_has_twice_is_the_one_that_ended():
+    task = call("a")
+    estates = rebuild({1: (1,)}, book((task, 0, 1)), {1: [held(task), held(task, running=False)]}, {})
+    assert [(each.rank, each.running) for each in estates[1].running] == [(1, False)]
