@@ -47,10 +47,10 @@ class Engine:
     resources:
         A dictionary of options, as older programs give it.
     **options:
-        Keys of ``[run]`` and ``[engine]`` of a configuration: ``output``, ``seed``, ``name``,
-        ``max_iterations``, ``walltime`` (or ``runtime``, in minutes), ``environment``, ``on_failure``,
-        ``ranks_per_learner``, ``tasks_per_rank``, ``coordinator``. With ``resume=True`` the run goes on where
-        it was interrupted, if there are results of it.
+        All keys of ``[run]`` and ``[engine]`` of a configuration (``output``, ``seed``, ``walltime``,
+        ``ranks_per_learner``, ``rank_timeout``, …): the table in ``docs/python.md`` describes each.
+        ``runtime`` is the walltime in minutes. With ``resume=True`` the run goes on where it was interrupted,
+        if there are results of it.
 
     Attributes
     ----------
