@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from rose_mpi.store.files import read_whole
 from rose_mpi.store.state import LearnerRecord, RunRecord, TaskTable
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def read_file(path: Path) -> Contents:
     except StoreError:
         raise
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged and cannot be read: {error}") from error
+        _log.info("%s: %r", path, error)
+        raise _damaged(path) from error
 
 
 def _bytes(path: Path) -> bytes:
@@ -54,9 +58,19 @@ def _bytes(path: Path) -> bytes:
         raise StoreError(f"there is no results file {path}: check the path") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    if not data.startswith(_SIGNATURE):
-        raise StoreError(f"{path} is no HDF5 file: give the results file of a run")
-    return data
+    if data.startswith(_SIGNATURE):
+        return data
+    if _SIGNATURE.startswith(data):
+        raise _damaged(path)
+    raise StoreError(f"{path} is no HDF5 file: give the results file of a run")
+
+
+def _damaged(path: Path) -> StoreError:
+    """What to do: the log does not help, since a run's beginning stands in the file alone."""
+    return StoreError(
+        f"{path} is damaged and cannot be read: put a copy in its place, or begin anew without resuming, "
+        f"which moves it aside"
+    )
 
 
 def _check(path: Path, file: h5py.File) -> None:

@@ -52,6 +52,18 @@ def test_without_results_a_run_begins_and_a_finished_one_has_nothing_to_do(rose,
     assert not (tmp_path / "results.1.h5").exists()
 
 
+def test_a_damaged_file_stays_until_a_run_begins_anew(rose, tmp_path):
+    rose()
+    data = (tmp_path / "results.h5").read_bytes()[:3000]
+    (tmp_path / "results.h5").write_bytes(data)
+    refused = rose("--resume")
+    assert refused.code == 1, refused
+    assert "results.h5 is damaged and cannot be read: put a copy in its place, or begin" in refused.errors
+    assert (tmp_path / "results.h5").read_bytes() == data
+    assert rose().code == 0
+    assert (tmp_path / "results.1.h5").read_bytes() == data
+
+
 def test_more_iterations_go_on_with_a_finished_run(rose, tmp_path):
     rose()
     more = rose("--resume", "--max-iter", "4")

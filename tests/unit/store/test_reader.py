@@ -95,10 +95,14 @@ def test_a_newer_schema_is_named(layout):
 def test_a_file_cut_anywhere_is_damaged_not_a_traceback(layout):
     put_file(layout, len(EVENTS))
     data = layout.results.read_bytes()
-    for length in range(8, len(data), 997):
+    for length in [0, 5, *range(8, len(data), 997)]:
         layout.results.write_bytes(data[:length])
-        with pytest.raises(StoreError, match="is damaged"):
+        with pytest.raises(StoreError) as caught:
             read_results(layout.results)
+        assert str(caught.value) == (
+            f"{layout.results} is damaged and cannot be read: put a copy in its place, or begin anew without "
+            "resuming, which moves it aside"
+        )
 
 
 def test_a_file_without_a_part_is_damaged(layout):
