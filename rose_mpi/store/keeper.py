@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from rose_mpi.events import RunStarted
+from rose_mpi.errors import StoreError
 from rose_mpi.layout import Layout
 from rose_mpi.store.contents import Contents
 from rose_mpi.store.files import replace_file, sync_folder
@@ -123,5 +124,7 @@ class Keeper:
 def _built(run: RunRecord, generation: int, pump: Callable[[], None]) -> bytes:
     try:
         return image(run, generation, pump)
+    except StoreError:
+        raise
     except OSError as error:
         raise RuntimeError(f"the results file cannot be built: {error}") from error

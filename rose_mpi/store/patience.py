@@ -40,13 +40,15 @@ class Patience:
         Raises
         ------
         StoreError
-            If it has raised ``OSError`` for :data:`LIMIT` seconds.
+            If it has raised ``OSError`` for :data:`LIMIT` seconds, or at once if it raises one itself.
         """
         began = time.monotonic()
         pause = _FIRST_PAUSE
         while True:
             try:
                 action()
+            except StoreError:
+                raise
             except OSError as error:
                 if time.monotonic() - began + pause > LIMIT:
                     raise self._given_up(error) from error

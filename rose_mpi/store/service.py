@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from rose_mpi.errors import StoreError
 from rose_mpi.events import IterationFinished
 from rose_mpi.layout import Layout
 from rose_mpi.store.budget import FoldBudget
@@ -111,14 +112,16 @@ class Service:
         """Keep the log growing while a fold goes on; its errors come back after the fold."""
         if not self._closing:
             self._receive(0)
+        self._beat()
         with suppress(OSError):
             self._commit()
-            self._beat()
 
     def _try_to_fold(self) -> None:
         """Fold; if the disk refuses, the log goes on and the next fold tries again."""
         try:
             self._refold()
+        except StoreError:
+            raise
         except OSError as error:
             self._patience.tell(error)
 

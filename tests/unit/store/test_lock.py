@@ -15,6 +15,7 @@ from rose_mpi.errors import LockedError, StoreError, UsageError
 from rose_mpi.layout import Layout
 from rose_mpi.store import lock as lock_module
 from rose_mpi.store.holder import holder_in, this_process
+from rose_mpi.store.keeper import Keeper
 from rose_mpi.store.lock import Lock
 from rose_mpi.store.writer import ResultsWriter
 from tests.unit.store.sample import STARTED, task
@@ -263,3 +264,23 @@ def test_the_writers_thread_beats_and_ends_when_the_lock_is_lost(layout, quick, 
     with pytest.raises(StoreError, match="was taken by another run"):
         writer.close()
     assert failures == [writer.failure]
+
+
+def test_a_lock_that_is_lost_while_the_file_is_written_ends_the_writing(layout, monkeypatch):
+    folds, fold = [], Keeper.fold
+
+    def watched(keeper, pump):
+        folds.append(keeper)
+        fold(keeper, pump)
+        folds.pop()
+
+    def beat():
+        if folds:
+            raise StoreError("the lock was taken")
+
+    monkeypatch.setattr(Keeper, "fold", watched)
+    writer = ResultsWriter(layout, lambda error: None, beat)
+    writer(STARTED)
+    writer(task())
+    with pytest.raises(StoreError, match="the lock was taken"):
+        writer.close()
