@@ -191,7 +191,8 @@ def _exchange(
     readable = {position: mapped[position] for position in everywhere}
     sent = [[position for position in on if position not in everywhere] for on in plan.positions]
     readable |= {position: own[position] for position in sent[comm.rank]}
-    return Exchange(comm, plan, {p: array.reshape(plan.shape) for p, array in readable.items()}, sent)
+    shaped = {position: array.reshape(plan.shape) for position, array in readable.items()}
+    return agreed(comm, lambda: Exchange(comm, plan, shaped, sent))
 
 
 def _map_files(
@@ -216,7 +217,7 @@ def _score_share(comm: MPI.Intracomm, plan: Plan, share: _Share, exchange: Excha
     """
     scores = np.empty(share.stop - share.start)
     failures: list[Exception] = []
-    for block in exchange.blocks(at_once=plan.metric.whole_pool):
+    for block in exchange.blocks():
         try:
             if failures:
                 check_members(block.predictions, plan.task_type, block.first)

@@ -74,13 +74,16 @@ class Exchange:
         self._under_way: list[Any] = []
         longest = self._length(comm.rank, 0) * plan.width
         self._incoming = np.empty((_IN_FLIGHT, len(self._rows), longest), plan.dtype)
+        start, stop = plan.partition.share(comm.rank) if plan.metric.whole_pool else (0, 0)
+        self._pool = np.empty((len(self.positions), stop - start, *plan.shape[1:]), plan.dtype)
 
-    def blocks(self, *, at_once: bool = False) -> Iterator[Block]:
+    def blocks(self) -> Iterator[Block]:
         """All blocks, also empty ones while other ranks have some left; each is valid until the next.
 
-        With ``at_once`` they come as one, in memory of its own. They do too where all stays in place.
+        For a metric of the whole pool they come as one, in memory of its own. They do too where all stays
+        in place.
         """
-        if at_once:
+        if self._plan.metric.whole_pool:
             return iter([self._all()])
         return iter([self._untouched()]) if self._in_place else self._one_by_one()
 
@@ -89,12 +92,11 @@ class Exchange:
         return Block(start, tuple(self._readable[position][start:stop] for position in self.positions))
 
     def _all(self) -> Block:
-        start, stop = self._plan.partition.share(self._comm.rank)
-        pool = np.empty((len(self.positions), stop - start, *self._plan.shape[1:]), self._plan.dtype)
+        start, _ = self._plan.partition.share(self._comm.rank)
         for block in self._one_by_one():
-            for rows, part in zip(pool, block.predictions, strict=True):
+            for rows, part in zip(self._pool, block.predictions, strict=True):
                 rows[block.first - start : block.first - start + len(part)] = part
-        return Block(start, tuple(pool))
+        return Block(start, tuple(self._pool))
 
     def _one_by_one(self) -> Iterator[Block]:
         rounds = self._plan.partition.rounds
@@ -108,14 +110,17 @@ class Exchange:
 
     def progress(self) -> None:
         """Let MPI go on with the next block."""
-        if self._under_way:
-            self._under_way[0].Test()
+        for request in self._under_way:
+            if not request.Test():
+                break
 
     def _begin(self, step: int) -> list[Any]:
         """Begin to exchange what is scored in a round, one prediction of each rank by each collective."""
-        return [self._begin_turn(turn, step) for turn in self._turns]
+        me, partition = self._comm.rank, self._plan.partition
+        pieces = [(0, 0) if rank == me else partition.piece(rank, step) for rank in range(self._comm.size)]
+        return [self._begin_turn(turn, step, pieces) for turn in self._turns]
 
-    def _begin_turn(self, turn: Mapping[int, int], step: int) -> Any:
+    def _begin_turn(self, turn: Mapping[int, int], step: int, pieces: Sequence[tuple[int, int]]) -> Any:
         me, typecode = self._comm.rank, self._plan.dtype.char
         incoming = self._incoming[step % _IN_FLIGHT]
         size = self._length(me, step) * self._plan.width
@@ -124,21 +129,19 @@ class Exchange:
             if rank != me:
                 counts[rank], places[rank] = size, self._rows[position] * incoming.shape[1]
         return self._comm.Ialltoallv(
-            [*self._outgoing(turn.get(me), step), typecode], [incoming, (counts, places), typecode]
+            [*self._outgoing(turn.get(me), pieces), typecode], [incoming, (counts, places), typecode]
         )
 
-    def _outgoing(self, position: int | None, step: int) -> tuple[NDArray[Any], tuple[list[int], list[int]]]:
+    def _outgoing(
+        self, position: int | None, pieces: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[Any], tuple[list[int], list[int]]]:
         """What the other ranks need of a prediction: numbers, and how many from where go to each rank.
 
         They are copied only where MPI cannot read them in place.
         """
-        ranks = range(self._comm.size)
         if position is None:
-            return np.empty(0, self._plan.dtype), ([0] * len(ranks), [0] * len(ranks))
+            return np.empty(0, self._plan.dtype), ([0] * len(pieces), [0] * len(pieces))
         array, width = self._readable[position], self._plan.width
-        pieces = [
-            (0, 0) if rank == self._comm.rank else self._plan.partition.piece(rank, step) for rank in ranks
-        ]
         counts = [(stop - start) * width for start, stop in pieces]
         if _is_ready(array, self._plan) and array.size <= LARGEST_COUNT:
             return array.reshape(-1), (counts, [start * width for start, _ in pieces])

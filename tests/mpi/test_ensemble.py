@@ -403,3 +403,16 @@ def test_targets_that_do_not_fit(targets, message):
 
 def test_no_predictions_anywhere():
     assert "no predictions" in str(raised_everywhere(lambda: score_ensemble(COMM, [], "margin", 3)))
+
+
+def test_a_rank_that_lacks_memory_for_the_exchange_ends_the_scoring_on_all(monkeypatch):
+    if COMM.rank == 0:
+
+        def refuse(*_):
+            raise MemoryError("no room")
+
+        monkeypatch.setattr(ensemble_module, "Exchange", refuse)
+    predictions, _ = ensemble("classification")
+    arrays, positions = own(predictions)
+    with pytest.raises(ScoreError, match="rank 0: MemoryError: no room"):
+        score_ensemble(COMM, arrays, "margin", 5, positions=positions)
