@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import msgspec
-
 from rose_mpi.iteration import IterationState
 from rose_mpi.tasks import TaskId, TaskResult
 
@@ -78,7 +76,8 @@ class RankLost:
     time: float
 
 
-class TaskFinished(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
     """One attempt of a task ended."""
 
     result: TaskResult

@@ -81,11 +81,11 @@ class Helper:
     def serve(self) -> None:
         """Work until the rank closes the channel or dies."""
         while self._rank_alive and self._channel.open:
+            self._begin_waiting()
+            if not (self._waiting and self._flushed) or time.monotonic() >= self._told + TELL_SECONDS:
+                self._flush()
             self._listener.wait(self._patience())
             self._enforce_limits()
-            self._begin_waiting()
-            if not self._waiting or time.monotonic() >= self._told + TELL_SECONDS:
-                self._flush()
 
     def _flush(self) -> None:
         self._told = time.monotonic()
@@ -104,9 +104,10 @@ class Helper:
         self._rank_alive = False
 
     def _patience(self) -> float | None:
-        if self._any_ending():
-            return _TICK
-        deadlines = [task.deadline for task in self._limited.values() if task.deadline is not None]
+        running = [task for task in self._limited.values() if task.ending_since is None]
+        deadlines = [task.deadline for task in running if task.deadline is not None]
+        if len(running) < len(self._limited):
+            deadlines.append(time.monotonic() + _TICK)
         if self._waiting:
             deadlines.append(self._waiting.deadline)
             if self._channel.has_news:
