@@ -5,24 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from rose_mpi.events import StopReason
 from rose_mpi.learners.campaign import Campaign
-from rose_mpi.mpi.failure import end_job
 from rose_mpi.mpi.session import STOP_SIGNALS
-
-SAME_REQUEST_SECONDS: Final = 0.5
+from rose_mpi.program.signals import Insistence
 
 
 class Stopping:
     """Turns signals, wherever they arrive, into an orderly end; a second one here ends the job at once.
-
-    Launchers send a signal to every rank, and some twice to this one, so that only a signal that reaches
-    this process some time after the first counts as a second.
 
     Attributes
     ----------
@@ -32,7 +25,7 @@ class Stopping:
 
     def __init__(self) -> None:
         self.requested = False
-        self._first_signal: float | None = None
+        self._insistence = Insistence()
         self._reason = StopReason.STOPPED
         self._stop: Callable[[], object] | None = None
 
@@ -68,12 +61,8 @@ class Stopping:
             self.request()
 
     def _on_own_signal(self, number: int) -> None:
-        now = time.monotonic()
-        if self._first_signal is None:
-            self._first_signal = now
-        elif now - self._first_signal > SAME_REQUEST_SECONDS:
-            end_job(128 + number)
-        self.request()
+        if self._insistence.is_first(number):
+            self.request()
 
     @contextmanager
     def ends(self, campaign: Campaign) -> Iterator[None]:

@@ -16,15 +16,35 @@ from rose_mpi.exit_codes import ExitCode
 from rose_mpi.mpi.failure import end_job
 from rose_mpi.mpi.session import STOP_SIGNALS
 
-SAME_REQUEST_SECONDS: Final = 0.5
+_SAME_REQUEST_SECONDS: Final = 0.5
+
+
+class Insistence:
+    """Ends the job at once at the second signal that asks for a stop.
+
+    Launchers send a signal to every rank, and some twice to this one, so that only a signal that reaches
+    this process some time after the first counts as a second.
+    """
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+
+    def is_first(self, number: int) -> bool:
+        """Whether ``number`` is the first signal."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            return True
+        if now - self._first > _SAME_REQUEST_SECONDS:
+            end_job(128 + number)
+        return False
 
 
 class StopSignals:
     """Ends the run in order, and the script by :class:`SystemExit`; a second signal ends the job at once.
 
-    Launchers send a signal to every rank, and some twice to this one, so that only a signal that comes some
-    time after the first counts as a second. At a prompt or in a notebook signals keep their meaning, as they
-    do where the program has handlers of its own.
+    At a prompt or in a notebook signals keep their meaning, as they do where the program has handlers of its
+    own.
 
     Parameters
     ----------
@@ -35,7 +55,7 @@ class StopSignals:
     def __init__(self, stop: Callable[[StopReason], object]) -> None:
         self._stop = stop
         self._reason = StopReason.STOPPED
-        self._first: float | None = None
+        self._insistence = Insistence()
         self._listening = False
         self._leaving = False
 
@@ -61,12 +81,7 @@ class StopSignals:
         self._leaving = True
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._first is None:
-            self._first = now
-        elif now - self._first > SAME_REQUEST_SECONDS:
-            end_job(128 + number)
-        else:
+        if not self._insistence.is_first(number):
             return
         self._stop(self._reason)
         if not self._leaving:
