@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from rose_mpi.events import RunStarted
 from rose_mpi.errors import StoreError
+from rose_mpi.events import RunStarted
 from rose_mpi.layout import Layout
 from rose_mpi.store.contents import Contents
 from rose_mpi.store.files import replace_file, sync_folder
