@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rose_mpi.errors import ResultError
+from rose_mpi.nearest import did_you_mean
 from rose_mpi.tasks import Pickled, TaskResult
 from rose_mpi.uq.scores import Scores
 
@@ -34,9 +35,10 @@ def metric_of(value: Any, metric: str, task: str) -> float:
     if isinstance(number, str):
         number = _number_in(number)
     if not _is_number(number):
+        hint = did_you_mean(metric, value) if isinstance(value, Mapping) and metric not in value else ""
         raise ResultError(
             f"{task} returned {_shortened(value)}: its result must be a number, "
-            f'or JSON like {{"{metric}": 0.5}}'
+            f'or JSON like {{"{metric}": 0.5}}{hint}'
         )
     if not math.isfinite(number):
         raise ResultError(f"{task} returned {metric} = {number}: it must be finite")
