@@ -24,7 +24,7 @@ def prepare_result(call: TaskCall, attempt: int, context: RunContext) -> None:
     """Make the folder for a task's result, and remove what an interrupted attempt may have left there."""
     result = context.layout.task(call.id, attempt).result
     _make(os.path.dirname(result))  # noqa: PTH120
-    for suffix in RESULT_SUFFIXES:
+    for suffix in ("", *RESULT_SUFFIXES):
         with suppress(FileNotFoundError):
             os.unlink(result + suffix)  # noqa: PTH108
 

@@ -81,7 +81,7 @@ def function_result(
         status, error = TaskStatus.FAILED, str(reason)
     except BaseException as reason:  # whatever it raises is the task's failure, not the rank's
         status = TaskStatus.FAILED
-        error = f"on rank {context.rank} ({context.host}):\n{_traceback(reason)}"
+        error = f"{_said(reason)} (on rank {context.rank}, {context.host})\n{_traceback(reason)}"
     return TaskResult(
         id=call.id,
         attempt=attempt,
@@ -192,11 +192,20 @@ def _module(name: str, root: str) -> ModuleType:
         raise
 
 
+def _said(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    said = traceback.format_exception_only(error)[-1].strip().splitlines()
+    return said[0] if said else type(error).__name__
+
+
 def _traceback(error: BaseException) -> str:
-    """The traceback, from the user's code on."""
+    """The traceback, from the user's code on, without the machinery of imports."""
     position = users = error.__traceback__
     while position is not None:
         if position.tb_frame.f_code.co_filename == __file__:
             users = position.tb_next or position
         position = position.tb_next
-    return "".join(traceback.format_exception(type(error), error, users)).rstrip()
+    told = traceback.TracebackException(type(error), error, users)
+    seen = [frame for frame in told.stack if not frame.filename.startswith("<frozen importlib")]
+    told.stack = traceback.StackSummary.from_list(seen)
+    return "".join(told.format()).rstrip()

@@ -118,6 +118,11 @@ def _result_file(call: TaskCall, attempt: int, context: RunContext) -> Path | No
     if len(found) > 1:
         names = " and ".join(Path(file).name for file in found)
         raise ResultError(f"the task left several results at ROSE_RESULT: {names}; one is allowed")
+    if not found and os.path.exists(result):  # noqa: PTH110
+        raise ResultError(
+            f"the task left its result in {result}; the name must end in .json, .npy or .npz, "
+            f"as in $ROSE_RESULT.json"
+        )
     return Path(found[0]) if found else None
 
 

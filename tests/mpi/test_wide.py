@@ -92,7 +92,7 @@ def test_an_array_of_the_lowest_rank_comes_back_and_what_others_return_is_droppe
 def test_an_exception_is_told_with_its_rank_and_traceback(tmp_path, rank):
     (result,) = run_stage(tmp_path, [function("fail", rank=rank)])
     assert result.status is TaskStatus.FAILED
-    assert f"on rank {LEARNERS_RANKS[rank]} (" in result.error
+    assert f"(on rank {LEARNERS_RANKS[rank]}, " in result.error
     assert "wide_functions.py" in result.error
     assert f"KeyError: 'no such thing on {rank}'" in result.error
 

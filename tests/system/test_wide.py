@@ -176,7 +176,7 @@ def test_ranks_that_wait_for_one_that_failed_end_the_job_with_all_results(tmp_pa
     (task,) = record.tasks
     assert task.status == "failed"
     error = record.learners["stuck"].error
-    assert "on rank 2 (" in error
+    assert "(on rank 2, " in error
     assert "functions.py" in error
     assert "KeyError: 'no such thing'" in error
     assert "1 did not come back within 5 s" in error

@@ -186,10 +186,25 @@ def test_an_exception_comes_with_traceback_rank_and_host(context, call):
     result = result_of_function(context, partial(call, "fails"))
     lines = result.error.splitlines()
     assert result.status is TaskStatus.FAILED
-    assert lines[0] == "on rank 3 (node7):"
+    assert lines[:2] == [
+        "ValueError: bad luck (on rank 3, node7)",
+        "Traceback (most recent call last):",
+    ]
     assert lines[-1] == "ValueError: bad luck"
     assert "users_module.py" in result.error
     assert "functions.py" not in result.error
+
+
+@pytest.mark.parametrize("name", ["missing_module", "not_python"])
+def test_the_machinery_of_imports_is_not_shown(context, name):
+    Path(context.root, "missing_module.py").write_text("import no_such_module_at_all\n")
+    Path(context.root, "not_python.py").write_text("def f(:\n")
+    work = Function(f"{name}:f")
+    result = result_of_function(context, lambda: call_function(call_of(work), context))
+    kind = "ModuleNotFoundError: " if name == "missing_module" else "SyntaxError: "
+    assert result.error.startswith(kind)
+    assert f"{name}.py" in result.error
+    assert "<frozen" not in result.error
 
 
 def test_leaving_is_a_failure(context, call):

@@ -95,7 +95,7 @@ def test_an_exception_comes_with_its_traceback(isolated):
     result = isolated(function("fail"))
     assert result.status is TaskStatus.FAILED
     lines = result.error.splitlines()
-    assert lines[0] == "on rank 3 (node7):"
+    assert lines[0].endswith(" (on rank 3, node7)")
     assert lines[-1] == "ValueError: no way"
     assert "isolated_functions.py" in lines[2]
     log = isolated.runner.folder / "out" / "results.work" / ".logs" / "digits" / "3.training.2.mlp.0.err"

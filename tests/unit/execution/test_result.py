@@ -134,6 +134,14 @@ def test_an_archive_stays_in_its_file(context, left):
     assert outcome(context).value == FileArray(f"{left}.npz")
 
 
+def test_a_result_without_a_suffix_is_refused_and_told_how_to_name_it(context, left):
+    left.write_text("1")
+    result = outcome(context, "2")
+    assert result.status is TaskStatus.FAILED
+    assert f"left its result in {left}; the name must end in .json, .npy or .npz" in result.error
+    assert "$ROSE_RESULT.json" in result.error
+
+
 def test_two_results_are_an_error(context, left):
     np.save(left, np.zeros(3))
     Path(f"{left}.json").write_text("1")
