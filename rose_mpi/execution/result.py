@@ -80,7 +80,13 @@ def _failure(call: TaskCall, exited: Exited) -> str:
         limit = call.work.timeout
         return f"ended after its timeout of {limit:g} s" if limit else "ended after its timeout"
     how = f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
-    return f"{how}{_want_of_memory(exited)}"
+    return f"{how}{_want_of_memory(exited)}{_last_words(exited)}"
+
+
+def _last_words(exited: Exited) -> str:
+    """The last line of standard error, which mostly says why."""
+    last = exited.stderr_tail.strip().rpartition("\n")[2].strip()
+    return f": {last[:200]}" if last else ""
 
 
 def _want_of_memory(exited: Exited) -> str:

@@ -251,8 +251,8 @@ def test_an_archive_is_no_prediction(context, left):
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [
-        ({"exit_code": 3}, TaskStatus.FAILED, "exit code 3"),
-        ({"exit_code": None, "signal": "SIGSEGV"}, TaskStatus.FAILED, "killed by SIGSEGV"),
+        ({"exit_code": 3}, TaskStatus.FAILED, "exit code 3: ValueError: no"),
+        ({"exit_code": None, "signal": "SIGSEGV"}, TaskStatus.FAILED, "killed by SIGSEGV: ValueError: no"),
         ({"exit_code": 0, "timed_out": True}, TaskStatus.TIMEOUT, "timeout of 5 s"),
         ({"exit_code": None, "signal": "SIGTERM", "killed": True}, TaskStatus.CANCELLED, "cancelled"),
         ({"exit_code": None, "error": "cannot start x"}, TaskStatus.FAILED, "cannot start x"),
