@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -13,17 +13,20 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Final
 
+from rose_mpi.config.sources import names_defined, syntax_fault
 from rose_mpi.nearest import did_you_mean
 
 _SCRIPT_SUFFIXES: Final = (".py", ".sh")
 _KNOWN_ONLY_LATER: Final = ("{learner}", "{iteration}", "{index}", "{model}")
+_PYTHON_FLAGS: Final = re.compile(r"-[bBdEiIOPqRsSuv]+")
 
 
 def command_faults(command: str, root: Path, search_path: str | None = None) -> Iterator[str]:
     """What is wrong with a command that is not run by a shell.
 
     Its program must exist. So must each word that ends in ``.py`` or ``.sh``, and the word after the
-    program if it is a path; other words may name files that the task makes.
+    program if it is a path; other words may name files that the task makes. The script that this very
+    Python is to run must be valid, if it is one of the configuration's.
 
     Parameters
     ----------
@@ -45,6 +48,9 @@ def command_faults(command: str, root: Path, search_path: str | None = None) -> 
     for position, word in enumerate(arguments):
         if _names_script(word, first=position == 0):
             yield from _missing(word, root)
+    script = next((word for word in arguments if not _PYTHON_FLAGS.fullmatch(word)), "")
+    if script.endswith(".py") and _is_this_python(program, root, search_path):
+        yield from _syntax_faults(root / _expanded(script, root), root)
 
 
 def function_faults(reference: str, root: Path) -> Iterator[str]:
@@ -56,9 +62,13 @@ def function_faults(reference: str, root: Path) -> Iterator[str]:
         hint = did_you_mean(module, beside)
         yield f"there is no module {module!r} in {root} or among the installed ones{hint}"
         return
-    names = _names_defined_in(spec)
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return
+    source = Path(spec.origin)
+    yield from _syntax_faults(source, root)
+    names = names_defined(source)
     if names is not None and function not in names:
-        yield f"{spec.origin} defines no {function!r}{did_you_mean(function, names)}"
+        yield f"{source} defines no {function!r}{did_you_mean(function, names)}"
 
 
 def folder_faults(folder: str, root: Path) -> Iterator[str]:
@@ -87,6 +97,23 @@ def _program_faults(program: str, root: Path, search_path: str | None) -> Iterat
             yield from _missing(program, root)
         else:
             yield f"there is no program {program!r} on PATH"
+
+
+def _is_this_python(program: str, root: Path, search_path: str | None) -> bool:
+    """Whether a program is the Python that runs now; another one may know another syntax."""
+    name = _expanded(program, root)
+    found = str(root / name) if "/" in name else shutil.which(name, path=search_path)
+    try:
+        return found is not None and Path(found).samefile(sys.executable)
+    except (OSError, ValueError):
+        return False
+
+
+def _syntax_faults(source: Path, root: Path) -> Iterator[str]:
+    """The syntax error of a source, if it lies in the configuration's folder."""
+    fault = syntax_fault(source)
+    if fault and source.resolve().is_relative_to(root.resolve()):
+        yield fault
 
 
 def _names_script(word: str, *, first: bool) -> bool:
@@ -128,27 +155,3 @@ def _find_module(name: str, root: Path) -> ModuleSpec | None:
             return None
         spec = PathFinder.find_spec(".".join(name.split(".")[:depth]), spec.submodule_search_locations)
     return spec
-
-
-def _names_defined_in(spec: ModuleSpec) -> set[str] | None:
-    """Names that a module's source binds at its top; ``None`` where the source does not tell."""
-    if spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    try:
-        body = ast.parse(Path(spec.origin).read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return None
-    names: set[str] = set()
-    for statement in body:
-        match statement:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Expr() | ast.Import():
-                pass
-            case ast.ImportFrom(names=aliases) if all(alias.name != "*" for alias in aliases):
-                names.update(alias.asname or alias.name for alias in aliases)
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                names.add(name)
-            case _:
-                return None
-    return names
