@@ -47,10 +47,10 @@ class Run:
     Raises
     ------
     UsageError
-        If a metric of the user's own cannot be imported, groups cannot have the wanted size, or another run
-        writes the same results.
+        If a metric of the user's own cannot be imported, groups cannot have the wanted size, the folder of
+        the results cannot be written, or another run writes the same results.
     StoreError
-        If the results cannot be written.
+        If earlier results are damaged, or the disk refuses.
     """
 
     def __init__(
