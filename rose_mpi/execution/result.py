@@ -80,13 +80,13 @@ def _failure(call: TaskCall, exited: Exited) -> str:
         limit = call.work.timeout
         return f"ended after its timeout of {limit:g} s" if limit else "ended after its timeout"
     how = f"killed by {exited.signal}" if exited.signal else f"exit code {exited.exit_code}"
-    return f"{how}{_want_of_memory(exited)}{_last_words(exited)}"
+    words = _last_words(exited)
+    return f"{how}{_want_of_memory(exited)}{': ' if words else ''}{words}"
 
 
 def _last_words(exited: Exited) -> str:
-    """The last line of standard error, which mostly says why."""
-    last = exited.stderr_tail.strip().rpartition("\n")[2].strip()
-    return f": {last[:200]}" if last else ""
+    """The last line of standard error, which says why a program left with an exit code."""
+    return exited.stderr_tail.strip().rpartition("\n")[2].strip()[:200] if exited.exit_code else ""
 
 
 def _want_of_memory(exited: Exited) -> str:
@@ -102,7 +102,9 @@ def _evidence(call: TaskCall, attempt: int, exited: Exited, context: RunContext)
     """Last lines of output, and where all of it is."""
     if exited.stderr_tail:
         log = context.layout.task(call.id, attempt).stderr
-        return [*(f"  {line}" for line in exited.stderr_tail.splitlines()), f"log: {log}"]
+        said = exited.stderr_tail.strip() == _last_words(exited)
+        lines = () if said else exited.stderr_tail.splitlines()
+        return [*(f"  {line}" for line in lines), f"log: {log}"]
     if exited.last_line or exited.line_too_long:
         line = [f"  {exited.last_line[:500]}"] if exited.last_line else []
         return [*line, f"log: {context.layout.task(call.id, attempt).stdout}"]

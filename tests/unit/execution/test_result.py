@@ -252,7 +252,7 @@ def test_an_archive_is_no_prediction(context, left):
     ("fields", "status", "said"),
     [
         ({"exit_code": 3}, TaskStatus.FAILED, "exit code 3: ValueError: no"),
-        ({"exit_code": None, "signal": "SIGSEGV"}, TaskStatus.FAILED, "killed by SIGSEGV: ValueError: no"),
+        ({"exit_code": None, "signal": "SIGSEGV"}, TaskStatus.FAILED, "killed by SIGSEGV"),
         ({"exit_code": 0, "timed_out": True}, TaskStatus.TIMEOUT, "timeout of 5 s"),
         ({"exit_code": None, "signal": "SIGTERM", "killed": True}, TaskStatus.CANCELLED, "cancelled"),
         ({"exit_code": None, "error": "cannot start x"}, TaskStatus.FAILED, "cannot start x"),
@@ -266,6 +266,11 @@ def test_failures_quote_reason_last_lines_and_log(context, left, fields, status,
     assert said in lines[0]
     assert lines[1:3] == ["  Traceback", "  ValueError: no"]
     assert lines[3] == f"log: {context.layout.task(CALL.id, 0).stderr}"
+
+
+def test_what_the_first_line_says_is_not_said_again(context):
+    lines = outcome(context, stderr_tail="no such file", exit_code=4).error.splitlines()
+    assert lines == ["exit code 4: no such file", f"log: {context.layout.task(CALL.id, 0).stderr}"]
 
 
 def test_without_stderr_the_last_line_of_output_is_quoted(context):
