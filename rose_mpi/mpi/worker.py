@@ -192,6 +192,10 @@ class Worker:
             self._gpus.give_back(gpus)
             self._unrun(given, TaskStatus.FAILED, str(error))
             return
+        if spawn.token in self._running:  # the same attempt, from before a loss, is being ended here
+            self._gpus.give_back(gpus)
+            self._channel.send(given.leader, TasksReturned((order.call.id,)))
+            return
         self._running[spawn.token] = _Running(given, spawn, isolated, gpus)
         self._helper.start(spawn)
         self._progress.spins = False

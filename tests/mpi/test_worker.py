@@ -169,6 +169,22 @@ def test_an_attempt_that_has_ended_here_and_runs_here_is_told_once(rank):
     assert not rank.links.sent
 
 
+def test_an_attempt_that_is_being_ended_here_does_not_begin_beside_itself(rank):
+    stubborn = Task("trap '' TERM; echo up; while :; do sleep 1; done", shell=True)
+    task = rank.run(0, stubborn)
+    time.sleep(0.3)
+    rank.worker.orphan()
+    rank.worker.adopt(HEIR, Adopt(()))
+    rank.run(0, SHORT)
+    assert rank.told(TasksReturned) == (LEADER, TasksReturned((task,)))
+    until = time.monotonic() + 20
+    while rank.worker._running and time.monotonic() < until:
+        rank.worker.collect()
+        time.sleep(0.01)
+    rank.run(0, SHORT)
+    assert rank.told(TaskEnded)[1].results[0].status is TaskStatus.DONE
+
+
 def test_a_program_without_gpus_does_not_wait_for_one_with(tmp_path):
     rank = Rank(tmp_path, gpus=("0",))
     rank.run(0, Task("/bin/sleep 30", gpus_per_rank=1))
