@@ -17,7 +17,7 @@ from rich.text import Text
 
 from rose_mpi.cli.record import LearnerRecord, Record
 from rose_mpi.cli.terminal import is_watched
-from rose_mpi.cli.wording import counted, first_line, number, reason
+from rose_mpi.cli.wording import NOTHING, counted, first_line, number, reason
 from rose_mpi.events import Event, IterationFinished, LearnerFinished, RunStarted, StopReason
 from rose_mpi.iteration import IterationState
 
@@ -141,7 +141,7 @@ def _row(row: LearnerRecord, unfinished: str) -> Iterable[RenderableType]:
         f"{row.iterations}{at_most}",
         number(row.metric),
         number(row.uncertainty),
-        str(row.queried),
+        str(row.queried) if row.chooses else NOTHING,
         str(row.tasks),
         Text(status, style),
     )

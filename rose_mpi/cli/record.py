@@ -18,6 +18,7 @@ from rose_mpi.events import (
     TasksRepeated,
 )
 from rose_mpi.iteration import IterationState
+from rose_mpi.learners.spec import LearnerKind
 from rose_mpi.ranking import Standing
 from rose_mpi.store.state import RunRecord
 
@@ -53,6 +54,11 @@ class LearnerRecord:
     def uncertainty(self) -> float:
         """Last uncertainty; NaN where there is none."""
         return self.last.uncertainty if self.last else math.nan
+
+    @property
+    def chooses(self) -> bool:
+        """Whether candidates are chosen here, and not by its own tasks."""
+        return self.started.kind == LearnerKind.UQ or self.queried > 0
 
     def standing(self) -> Standing:
         """What it is ranked by."""

@@ -60,7 +60,7 @@ def _table(learners: Sequence[LearnerRecord], count: int) -> RenderableType:
     for learner in learners:
         values = [number(learner.state[name]) if name in learner.state else NOTHING for name in states]
         stopped = reason(learner.end.stop_reason) if learner.end else "did not end"
-        counts = (str(learner.iterations), str(learner.queried))
+        counts = (str(learner.iterations), str(learner.queried) if learner.chooses else NOTHING)
         table.add_row(Text(learner.name), *counts, *values, number(learner.metric), stopped)
     hidden = count - len(learners)
     return Group(table, Text(f"… and {hidden} more")) if hidden else table

@@ -1,6 +1,7 @@
 """What a run came to."""
 
 import io
+from dataclasses import replace
 
 from rose_mpi.cli.record import Record
 from rose_mpi.cli.summary import print_summary
@@ -92,3 +93,10 @@ def test_many_learners():
 def test_names_are_not_markup():
     events = [story.learner_started("a"), story.iteration("a", 0, **{"[red]x": 1.0})]
     assert "[red]x" in summary_of(events)[0]
+
+
+def test_what_a_learners_own_tasks_choose_is_not_counted():
+    started = replace(story.learner_started("a"), kind="active")
+    lines = summary_of([started, story.iteration("a", 0, queried=0), story.learner_finished("a")])
+    assert lines[0].split()[:3] == ["learner", "iterations", "queried"]
+    assert lines[1].split()[:3] == ["a", "1", "-"]
