@@ -10,7 +10,7 @@ from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.environment import task_environment, usual_environment
 from rose_mpi.execution.folders import prepare_result, workdir
 from rose_mpi.execution.isolated.call import CHILD
-from rose_mpi.execution.launcher import Place, launched
+from rose_mpi.execution.launcher import SESSIONS, Place, launched, sessions_of
 from rose_mpi.execution.share import Share
 from rose_mpi.execution.spawned import Spawn, WarmStart
 from rose_mpi.tasks import Task, TaskCall
@@ -58,6 +58,7 @@ def spawn_of(
         variables[context.gpus.variable] = ",".join(gpus)
     if places:
         words = launched(words, places, call.work.cores_per_rank or 1, variables, context.launcher)
+        variables.setdefault(SESSIONS, str(sessions_of(context.run, context.rank)))
     paths = context.layout.task(call.id, attempt)
     spawn = Spawn(
         token=f"{call.id}#{attempt}",

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,12 +30,25 @@ _OF_MPIEXEC: Final = re.compile(r"OMPI_COMM_WORLD_SIZE|MPI_LOCALNRANKS|HYD")
 """What the ranks have that an ``mpiexec`` started, also one that itself works through ``srun``."""
 
 
+SESSIONS: Final = "PRTE_MCA_prte_tmpdir_base"
+"""Tells the mpiexec of Open MPI 5 where to make its folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a rank is that was kept free, and the cores of its tasks."""
 
     host: str
     cpus: frozenset[int]
+
+
+def sessions_of(run: str, rank: int) -> Path:
+    """A folder on this host for what launchers keep that a rank of a run starts.
+
+    That of Open MPI names its own by its process id, and does not start where a killed one has left such a
+    folder.
+    """
+    return Path(tempfile.gettempdir(), f"rose-{run[-8:]}.{rank}")
 
 
 def launched(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from collections.abc import Set
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from rose_mpi.execution.executable import spawn_of, warm_start_of
 from rose_mpi.execution.gpus import GpuPool
 from rose_mpi.execution.helper_client import Helper
 from rose_mpi.execution.isolated.call import IsolatedCall, warm_start_for_functions
-from rose_mpi.execution.launcher import Place
+from rose_mpi.execution.launcher import Place, sessions_of
 from rose_mpi.execution.result import result_of
 from rose_mpi.execution.spawned import Spawn
 from rose_mpi.mpi.calling import Caller
@@ -229,6 +230,7 @@ class Worker:
     def close(self) -> None:
         """End all tasks and the helper process."""
         self._helper.close()
+        shutil.rmtree(sessions_of(self._context.run, self._context.rank), ignore_errors=True)
 
 
 def _gpus_of(order: RunTask) -> int:

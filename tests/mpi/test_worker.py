@@ -11,6 +11,7 @@ import pytest
 
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.gpus import Gpus
+from rose_mpi.execution.launcher import sessions_of
 from rose_mpi.layout import Layout
 from rose_mpi.mpi.loss_messages import Adopt, TellAgain
 from rose_mpi.mpi.messages import KillTask, RunTask, TaskEnded, TasksReturned
@@ -51,8 +52,9 @@ class Links:
 class Rank:
     def __init__(self, folder, gpus=()):
         self.links = Links()
+        self.run_name = f"test-{uuid.uuid4().hex}"
         context = RunContext(
-            run=f"test-{uuid.uuid4().hex}",
+            run=self.run_name,
             root=str(folder),
             layout=Layout(folder / "results.h5"),
             rank=3,
@@ -193,3 +195,11 @@ def test_a_program_without_gpus_does_not_wait_for_one_with(tmp_path):
     _, ended = rank.told(TaskEnded)
     rank.worker.close()
     assert [result.id for result in ended.results] == [plain]
+
+
+def test_what_launchers_left_is_removed_at_the_end(tmp_path):
+    rank = Rank(tmp_path)
+    left = sessions_of(rank.run_name, rank.links.rank) / "ompi.1"
+    left.mkdir(parents=True)
+    rank.worker.close()
+    assert not left.parent.exists()

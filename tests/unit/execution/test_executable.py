@@ -11,6 +11,7 @@ from rose_mpi.errors import TaskError
 from rose_mpi.execution.executable import spawn_of
 from rose_mpi.execution.gpus import Gpus
 from rose_mpi.execution.helper_client import Helper
+from rose_mpi.execution.launcher import SESSIONS, Place, sessions_of
 from rose_mpi.execution.result import result_of
 from rose_mpi.tasks import Expects, FileArray, Task, TaskStatus
 from tests.unit.execution.support import call_of
@@ -113,3 +114,14 @@ def test_a_task_is_told_its_gpus_and_refused_without(context):
         spawn_of(call_of(Task("/bin/true", gpus_per_rank=3)), 0, context)
     with pytest.raises(TaskError, match="needs cores_per_rank = 2, but the rank has 1"):
         spawn_of(call_of(Task("/bin/true", cores_per_rank=2)), 0, context)
+
+
+def test_launchers_of_a_rank_have_a_folder_of_their_own(context):
+    context = replace(context, launcher="/usr/bin/env {command}")
+    place = Place(context.host, context.cpus)
+    sessions = spawn_of(call_of(Task("/bin/true", ranks=2)), 0, context, (place, place)).environment[SESSIONS]
+    assert sessions == str(sessions_of(context.run, context.rank))
+    assert sessions != str(sessions_of(context.run, context.rank + 1))
+    own = Task("/bin/true", ranks=2, environment={SESSIONS: "/scratch"})
+    assert spawn_of(call_of(own), 0, context, (place, place)).environment[SESSIONS] == "/scratch"
+    assert SESSIONS not in spawn_of(call_of(Task("/bin/true")), 0, context).environment
