@@ -8,10 +8,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from rose_mpi.execution.waiting import LATE_SECONDS
 from rose_mpi.mpi.calling import Caller
 from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
-from rose_mpi.mpi.messages import RunTask, TaskEnded, TasksReturned
+from rose_mpi.mpi.messages import RunTask, TaskEnded
 from rose_mpi.mpi.outcomes import ORPHANED, Outcomes
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.scheduling.rebuilding import Held
@@ -19,9 +20,6 @@ from rose_mpi.tasks import TaskId, TaskResult, TaskStatus
 
 TELL_SECONDS: Final = 2e-3
 """How long results may gather while further functions wait."""
-
-LATE_SECONDS: Final = 0.02
-"""When no function has begun for so long, those that wait are given back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -131,10 +129,5 @@ class FunctionQueue:
             self._watch()
 
     def _give_back(self, tasks: list[TaskId]) -> None:
-        returned: dict[int, list[TaskId]] = {}
-        for task in tasks:
-            given = self._waiting.pop(task, None)
-            if given:
-                returned.setdefault(given.leader, []).append(task)
-        for leader, those in returned.items():
-            self._channel.send(leader, TasksReturned(tuple(those)))
+        taken = [(self._waiting.pop(task, None), task) for task in tasks]
+        self._outcomes.give_back((given.leader, task) for given, task in taken if given)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rose_mpi.mpi.channel import Channel
-from rose_mpi.mpi.messages import TaskEnded
+from rose_mpi.mpi.messages import TaskEnded, TasksReturned
 from rose_mpi.scheduling.rebuilding import Held
 from rose_mpi.tasks import TaskId, TaskResult, TaskStatus
 
@@ -37,6 +37,14 @@ class Outcomes:
             self._recent.extend(each for each in results if each.status is not TaskStatus.CANCELLED)
             if leader not in (ORPHANED, UNWANTED):
                 self._channel.send(leader, TaskEnded(tuple(results)))
+
+    def give_back(self, unbegun: Iterable[tuple[int, TaskId]]) -> None:
+        """Return to each leader what has not begun here, with the next flush."""
+        returned: dict[int, list[TaskId]] = {}
+        for leader, task in unbegun:
+            returned.setdefault(leader, []).append(task)
+        for leader, tasks in returned.items():
+            self._channel.send(leader, TasksReturned(tuple(tasks)))
 
     def held(self) -> list[Held]:
         """What is remembered."""

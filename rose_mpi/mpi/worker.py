@@ -21,7 +21,7 @@ from rose_mpi.mpi.callrunner import CallRunner
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.function_queue import FunctionQueue
 from rose_mpi.mpi.loss_messages import Adopt, KeepArrays, TellAgain
-from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask, TasksReturned
+from rose_mpi.mpi.messages import DropArrays, KillTask, RunTask
 from rose_mpi.mpi.outcomes import ORPHANED, UNWANTED, Outcomes
 from rose_mpi.mpi.progress import Progress
 from rose_mpi.scheduling.rebuilding import Held
@@ -64,7 +64,6 @@ class Worker:
         self.caller = Caller(context)
         self.place = Place(context.host, context.cpus)
         self._context = context
-        self._channel = channel
         self._progress = progress
         self._outcomes = Outcomes(channel)
         self._functions = FunctionQueue(self.caller, channel, runner, progress, self._outcomes)
@@ -168,8 +167,7 @@ class Worker:
 
     def _disown(self, leader: int, attempts: Set[tuple[TaskId, int]]) -> None:
         """Say what is neither here nor remembered any more: it begins again."""
-        if attempts:
-            self._channel.send(leader, TasksReturned(tuple(sorted(task for task, _ in attempts))))
+        self._outcomes.give_back((leader, task) for task, _ in sorted(attempts))
 
     def _start_waiting(self) -> None:
         """Start processes that need GPUs, in the order of their arrival, as long as there are some."""
@@ -195,7 +193,7 @@ class Worker:
             return
         if spawn.token in self._running:  # the same attempt, from before a loss, is being ended here
             self._gpus.give_back(gpus)
-            self._channel.send(given.leader, TasksReturned((order.call.id,)))
+            self._outcomes.give_back([(given.leader, order.call.id)])
             return
         self._running[spawn.token] = _Running(given, spawn, isolated, gpus)
         self._helper.start(spawn)
@@ -203,7 +201,7 @@ class Worker:
 
     def _give_back(self, tokens: list[str]) -> None:
         """Return to their leaders what did not begin; what has none at present waits on."""
-        returned: dict[int, list[TaskId]] = {}
+        unbegun: list[tuple[int, TaskId]] = []
         for token in tokens:
             leader = self._running[token].given.leader
             if leader == ORPHANED:
@@ -211,9 +209,8 @@ class Worker:
                 continue
             order = self._running.pop(token).given.order
             if leader != UNWANTED:
-                returned.setdefault(leader, []).append(order.call.id)
-        for leader, tasks in returned.items():
-            self._channel.send(leader, TasksReturned(tuple(tasks)))
+                unbegun.append((leader, order.call.id))
+        self._outcomes.give_back(unbegun)
 
     def _unrun(self, given: _Given, status: TaskStatus, reason: str) -> None:
         self._outcomes.tell([(given.leader, self.caller.unrun(given.order, status, reason))])

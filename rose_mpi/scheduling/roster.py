@@ -108,7 +108,7 @@ class Roster:
             self.ready[rank] = None
 
     def taken(self, rank: int) -> int:
-        """The slots of a rank at hand that are taken, counted beyond those that it has for what waits."""
+        """How many slots the tasks of a rank at hand take; programs that wait there count too."""
         return self._slots - self._free[rank]
 
     def runs_function(self, rank: int) -> bool:
