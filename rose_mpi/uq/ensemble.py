@@ -275,7 +275,7 @@ def _select(
     part = Part(share.start, share.stop - share.start, candidates, masked)
     scored = Scored(part, scores, share.own, share.features, share.seed, share.threads)
     chosen = choose(comm, plan, scored)
-    sums: list[NDArray[np.float64]] = comm.allgather(_chunk_sums(scores, part.kept))
+    sums: list[NDArray[np.float64]] = comm.allgather(_chunk_sums(scores, part.own_excluded))
     left = candidates - len(masked)
     return Scores(
         indices=chosen.indices,
@@ -287,9 +287,10 @@ def _select(
     )
 
 
-def _chunk_sums(scores: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Sum of the kept scores in each chunk of the pool, whose total is the same for all partitions."""
-    padded = np.zeros((-(-len(scores) // CHUNK), CHUNK))
-    padded.reshape(-1)[: len(scores)][kept] = scores[kept]
-    sums: NDArray[np.float64] = padded.sum(axis=1)
+def _chunk_sums(scores: NDArray[np.float64], excluded: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum of the other scores in each chunk of the pool, whose total is the same for all partitions."""
+    padded = np.zeros(-(-len(scores) // CHUNK) * CHUNK)
+    padded[: len(scores)] = scores
+    padded[excluded] = 0.0
+    sums: NDArray[np.float64] = padded.reshape(-1, CHUNK).sum(axis=1)
     return sums

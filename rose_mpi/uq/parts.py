@@ -102,9 +102,12 @@ def best_of(
     comm: Communicator, part: Part, values: NDArray[np.float64], k: int, *, minimise: bool = False
 ) -> Selection:
     """The ``k`` best of all parts among the candidates that may be chosen. Collective."""
-    kept = np.flatnonzero(part.kept)
-    own = top_k(values[kept], k, minimise=minimise)
-    best = Selection(kept[own.indices] + part.first, own.scores)
+    if len(part.own_excluded):
+        kept = np.flatnonzero(part.kept)
+        own = top_k(values[kept], k, minimise=minimise, indices=kept)
+    else:
+        own = top_k(values, k, minimise=minimise)
+    best = Selection(own.indices + part.first, own.scores)
     return merge(comm.allgather(best), k, minimise=minimise)
 
 
