@@ -32,6 +32,8 @@ class RunContext:
         Modules for a Python that each rank keeps ready for scripts; ``None``: none is.
     launcher:
         Words that start a command of several ranks; empty: found.
+    leftovers:
+        Whether an attempt may have begun before: in an interrupted part of the run, or on a rank now lost.
     """
 
     run: str
@@ -44,3 +46,4 @@ class RunContext:
     gpus: Gpus = field(default_factory=Gpus)
     preload: tuple[str, ...] | None = None
     launcher: str = ""
+    leftovers: bool = True

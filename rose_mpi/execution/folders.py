@@ -21,9 +21,11 @@ def workdir(call: TaskCall, context: RunContext) -> Path:
 
 
 def prepare_result(call: TaskCall, attempt: int, context: RunContext) -> None:
-    """Make the folder for a task's result, and remove what an interrupted attempt may have left there."""
+    """Make the folder for a task's result, and remove what the attempt may have left there before."""
     result = context.layout.task(call.id, attempt).result
     _make(os.path.dirname(result))  # noqa: PTH120
+    if not context.leftovers:
+        return
     for suffix in ("", *RESULT_SUFFIXES):
         with suppress(FileNotFoundError):
             os.unlink(result + suffix)  # noqa: PTH108

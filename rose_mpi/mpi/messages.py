@@ -33,6 +33,8 @@ class Settings:
         Words that start a command of several ranks; empty: found.
     policy:
         What the tasks are subject to.
+    resumed:
+        Whether the run goes on where it was interrupted.
     """
 
     run: str
@@ -44,6 +46,7 @@ class Settings:
     preload: tuple[str, ...] | None = None
     launcher: str = ""
     policy: Policy = DEFAULT
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

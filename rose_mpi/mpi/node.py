@@ -98,6 +98,7 @@ class Node:
             environment=settings.environment,
             preload=settings.preload,
             launcher=settings.launcher,
+            leftovers=settings.resumed or self.channel.tolerates_faults,
         )
         self._hang_doorbell(settings.run, message.neighbours)
         worker = self._worker = Worker(

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.events import Event, Observer, RunFinished, RunStarted, RunStatus
@@ -76,7 +77,7 @@ class Run:
             self._begun = saved.run.started if saved else None
             self._history = History(saved.run if saved else None)
             executor = session.begin(
-                settings,
+                replace(settings, resumed=saved is not None),
                 dedicated=plan.dedicated_coordinator,
                 ranks_per_learner=plan.ranks_per_learner,
                 rank_timeout=plan.rank_timeout,

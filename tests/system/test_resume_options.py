@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h5py
+import numpy as np
 import pytest
 
 from tests.system.launching import run_python, run_rose_mpi
@@ -98,6 +99,19 @@ def test_a_learner_that_failed_is_tried_again(rose, tmp_path):
     assert again.code == 0, again
     with h5py.File(tmp_path / "results.h5") as file:
         assert file["tasks/status"].asstr()[()].tolist() == ["done"] * 6
+
+
+def test_what_an_attempt_left_before_it_failed_is_no_result_of_the_next(rose, tmp_path):
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "task.sh").write_text(
+        '[ ! -e "$ROSE_ROOT/broken" ] || { echo 1 >"$ROSE_RESULT.json"; exit 1; }\n'
+        'cp "$ROSE_ROOT/array.npy" "$ROSE_RESULT.npy"\n'
+    )
+    (tmp_path / "broken").touch()
+    assert rose().code == 3
+    (tmp_path / "broken").unlink()
+    again = rose("--resume")
+    assert again.code == 0, again
 
 
 def test_the_results_of_programs_and_of_configurations_are_not_confused(rose, tmp_path):
