@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import select
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 
 import rose_mpi
@@ -99,28 +101,16 @@ class Helper:
         self._speaks_for_all = warm.speaks_for_all
         self._send(("preload", warm.modules, warm.environment))
 
-    def start(self, spawn: Spawn) -> None:
-        """Start a process; an :class:`Exited` follows, unless one that waits is given back.
+    def start(self, *spawns: Spawn) -> None:
+        """Start processes; an :class:`Exited` of each follows, unless one that waits is given back.
 
         Raises
         ------
         HelperError
             If the helper is gone.
         """
-        self._send(
-            (
-                "start",
-                spawn.token,
-                spawn.argv,
-                spawn.environment,
-                spawn.cwd,
-                spawn.stdout,
-                spawn.stderr,
-                spawn.timeout,
-                spawn.waits,
-            )
-        )
-        self._running.add(spawn.token)
+        self._send(*(("start", *_fields(spawn)) for spawn in spawns))
+        self._running.update(spawn.token for spawn in spawns)
 
     def kill(self, token: str) -> None:
         """End a process and all below it (SIGTERM, 2 s, SIGKILL); an :class:`Exited` follows.
@@ -198,9 +188,9 @@ class Helper:
             poller.poll(left * 1000)
             self.poll()
 
-    def _send(self, message: tuple[object, ...]) -> None:
+    def _send(self, *messages: tuple[object, ...]) -> None:
         try:
-            self._socket.sendall(pack(message))
+            self._socket.sendall(b"".join(map(pack, messages)))
         except OSError as error:
             with suppress(HelperError):
                 self.poll()
@@ -224,6 +214,9 @@ class Helper:
             if marks.get(b"ROSE_RUN") == run
             and b"%s#%s" % (marks.get(b"ROSE_TASK", b""), marks.get(b"ROSE_ATTEMPT", b"")) in tokens
         ]
+
+
+_fields = attrgetter(*(each.name for each in dataclasses.fields(Spawn)))
 
 
 def _interpreter() -> list[str]:

@@ -105,6 +105,7 @@ class Node:
             context, self.channel, self.runner, self.progress, settings.tasks_per_rank
         )
         self.progress.watch(worker.fileno(), worker.collect)
+        self.progress.flush = worker.flush
         kernels = KernelWarming(settings.root)
         if settings.metrics and self._serves_learners:
             kernels.start(settings.metrics)

@@ -51,6 +51,8 @@ class Progress:
         Between two looks for messages, in seconds.
     spins:
         Whether the thread looks all the time after an event: not while programs of this rank need its cores.
+    flush:
+        Called when all that has come was handled.
     """
 
     def __init__(self, channel: Channel, alone: bool) -> None:
@@ -58,6 +60,7 @@ class Progress:
         self.handle: Callable[[int, Message], None] = lambda rank, message: None
         self.longest_sleep = LONGEST_SLEEP
         self.spins = True
+        self.flush: Callable[[], None] = lambda: None
         self._alone = alone
         self._posted: deque[Callable[[], None]] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -122,6 +125,7 @@ class Progress:
         for rank, message in self.channel.receive():
             busy = True
             self.handle(rank, message)
+        self.flush()
         self.channel.flush()
         return busy
 

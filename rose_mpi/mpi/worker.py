@@ -73,6 +73,7 @@ class Worker:
         self._waiting: deque[_Given] = deque()
         self._running: dict[str, _Running] = {}
         self._kept: set[str] = set()
+        self._starting: list[Spawn] = []
 
     def fileno(self) -> int:
         """What can be read when :meth:`collect` has something to do."""
@@ -90,11 +91,17 @@ class Worker:
         else:
             self._start(given, ())
 
+    def flush(self) -> None:
+        """Start the processes that were asked for since the last call: the helper is told of all at once."""
+        if self._starting:
+            starting, self._starting = self._starting, []
+            self._helper.start(*starting)
+
     def kill(self, order: KillTask) -> None:
         """End an attempt and all its processes; a function that has begun goes on to its end."""
         for token, running in self._running.items():
             if (running.given.order.call.id, running.given.order.attempt) == (order.task, order.attempt):
-                self._helper.kill(token)
+                self._end(token)
                 return
         for given in [given for given in self._waiting if given.order.call.id == order.task]:
             self._waiting.remove(given)
@@ -152,7 +159,7 @@ class Worker:
                 attempts.remove(attempt)
             else:
                 given.leader = UNWANTED
-                self._helper.kill(token)
+                self._end(token)
         self._disown(leader, attempts)
 
     def keep(self, message: KeepArrays) -> None:
@@ -196,8 +203,13 @@ class Worker:
             self._outcomes.give_back([(given.leader, order.call.id)])
             return
         self._running[spawn.token] = _Running(given, spawn, isolated, gpus)
-        self._helper.start(spawn)
+        self._starting.append(spawn)
         self._progress.spins = False
+
+    def _end(self, token: str) -> None:
+        """End a process, of which the helper must have been told."""
+        self.flush()
+        self._helper.kill(token)
 
     def _give_back(self, tokens: list[str]) -> None:
         """Return to their leaders what did not begin; what has none at present waits on."""

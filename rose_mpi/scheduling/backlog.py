@@ -13,6 +13,9 @@ SHORT: Final = 5_000
 AHEAD: Final = 20_000
 """A rank that has work for so many microseconds is given no more."""
 
+FURTHER_AHEAD: Final = 40_000
+"""The same of programs where no other learner may have to wait: each message costs the rank's cores time."""
+
 QUICKEST: Final = 20
 """What the quickest task is taken to last, in microseconds; it bounds how many wait on a rank."""
 
@@ -56,9 +59,9 @@ class Backlog:
         """Whether a task may wait on a rank."""
         return _may_wait(call.work) and self.expected(call) < SHORT
 
-    def has_room(self, rank: int) -> bool:
-        """Whether a rank that has a task may be given another."""
-        return self._before.get(rank, UNKNOWN) < AHEAD * self._slots and rank not in self._late
+    def has_room(self, rank: int, ahead: int = AHEAD) -> bool:
+        """Whether a rank that has a task, and work for less than ``ahead``, may be given another."""
+        return self._before.get(rank, UNKNOWN) < ahead * self._slots and rank not in self._late
 
     def expected(self, call: TaskCall) -> int:
         """How long a task is taken to last, in microseconds."""
@@ -117,9 +120,9 @@ class Backlogs:
         """Whether a task waits on a rank that runs others."""
         return self._functions.any_waits or self._programs.any_waits
 
-    def has_room(self, rank: int) -> bool:
+    def has_room(self, rank: int, ahead: int) -> bool:
         """Whether a rank that has a task may be given another of its kind."""
-        return self._functions.has_room(rank) or self._programs.has_room(rank)
+        return self._functions.has_room(rank, ahead) or self._programs.has_room(rank, ahead)
 
 
 def _may_wait(work: Task | Function) -> bool:

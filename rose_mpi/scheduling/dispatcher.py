@@ -58,7 +58,10 @@ class Dispatcher:
         self._wide = WideTasks(self._roster, policy.order)
         self._retries = Retries(policy.retry_delay)
         self._backlogs = Backlogs(slots)
-        self._suiting = Suiting(self._turns, self._roster, self._backlogs, self._wide, functions)
+        self._learners: set[str] = set()
+        self._suiting = Suiting(
+            self._turns, self._roster, self._backlogs, self._wide, functions, self._learners
+        )
         self._running: dict[TaskId, Running] = {}
         self._kept = KeptArrays(self._roster)
 
@@ -85,6 +88,7 @@ class Dispatcher:
     def inherit(self, estate: Estate, now: float) -> list[Instruction]:
         """Begin with what survived the loss of other ranks."""
         take_over(estate, self._roster, self._kept, self._backlogs, self._running)
+        self._learners.update(each.call.id.learner for each in estate.running)
         for call, attempt in estate.waiting:
             self._enqueue(Waiting(call, attempt, now), first=False)
         return [*recall(self._roster, estate.leaving), *self._dispatch(estate.at_hand())]
@@ -182,6 +186,7 @@ class Dispatcher:
 
     def close(self, learner: str) -> list[Instruction]:
         """A learner is over: what was kept for it will not be scored."""
+        self._learners.discard(learner)
         keys = self._kept.forget(learner)
         discards = [Discard(rank, those) for rank, those in keys.items()]
         return [*discards, *hand_over(self._roster, keys)]
@@ -191,6 +196,7 @@ class Dispatcher:
         return self._turns.waiting + self._wide.waiting > 0
 
     def _enqueue(self, waiting: Waiting, first: bool) -> None:
+        self._learners.add(waiting.call.id.learner)
         tasks = self._turns if waiting.call.work.ranks == 1 else self._wide
         tasks.add(waiting, first)
 

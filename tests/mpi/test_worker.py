@@ -65,6 +65,11 @@ class Rank:
         self.worker = Worker(context, self.links, self.links, self.links, 1)
 
     def run(self, index, work, waits=False):
+        task = self.order(index, work, waits)
+        self.worker.flush()
+        return task
+
+    def order(self, index, work, waits=False):
         call = TaskCall(TaskId("a", 0, "s", index), work, seed=0)
         self.worker.run(LEADER, RunTask(call, 0, 0.0, keep=False, waits=waits))
         return call.id
@@ -139,6 +144,13 @@ def test_a_cancelled_attempt_is_no_result_after_a_loss(rank):
     _, ended = rank.told(TaskEnded)
     assert ended.results[0].status is TaskStatus.CANCELLED
     assert rank.held() == set()
+
+
+def test_a_process_is_ended_that_the_helper_has_not_been_told_of(rank):
+    task = rank.order(0, LASTS)
+    rank.worker.kill(KillTask(task, 0))
+    _, ended = rank.told(TaskEnded)
+    assert ended.results[0].status is TaskStatus.CANCELLED
 
 
 def test_what_has_ended_is_told_again_and_what_is_forgotten_begins_again(rank):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rose_mpi.scheduling.backlog import AHEAD, QUICKEST, SHORT, Backlog
+from rose_mpi.scheduling.backlog import AHEAD, FURTHER_AHEAD, QUICKEST, SHORT, Backlog
 from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.instructions import Drop, Kill, Run
 from rose_mpi.tasks import Function, Task, TaskCall, TaskId, TaskResult, TaskStatus
@@ -27,6 +27,11 @@ def starts(instructions):
     return [(each.rank, each.call.id.index) for each in instructions if isinstance(each, Run)]
 
 
+def ahead(work):
+    """So many microseconds of work a learner without others has on a rank."""
+    return AHEAD if work is FUNCTION else FURTHER_AHEAD
+
+
 def waits(instructions):
     return [each.waits for each in instructions if isinstance(each, Run)]
 
@@ -45,10 +50,11 @@ def test_short_tasks_wait_on_the_rank_that_runs_one(work):
     stage = calls(100, work)
     dispatcher.submit(stage, 0.0)
     given = dispatcher.finished([ended(stage[0], 1, seconds=4e-3)], 0.0)
-    assert starts(given) == [(1, index) for index in range(1, 6)]
-    assert waits(given) == [False, True, True, True, True]
+    many = ahead(work) // 4000
+    assert starts(given) == [(1, index + 1) for index in range(many)]
+    assert waits(given) == [False] + [True] * (many - 1)
     more = dispatcher.finished([ended(stage[1], 1, seconds=4e-3)], 0.0)
-    assert (starts(more), waits(more)) == ([(1, 6)], [True])
+    assert (starts(more), waits(more)) == ([(1, many + 1)], [True])
 
 
 def test_programs_wait_behind_as_many_as_a_rank_runs_at_a_time():
@@ -58,7 +64,26 @@ def test_programs_wait_behind_as_many_as_a_rank_runs_at_a_time():
     assert len(starts(dispatcher.submit(stage, 0.0))) == 2
     assert starts(dispatcher.finished([ended(stage[0], 1, seconds=4e-3)], 0.0)) == [(1, 2)]
     given = dispatcher.finished([ended(stage[1], 1, seconds=4e-3)], 0.0)
-    assert waits(given) == [False] + [True] * 8
+    assert waits(given) == [False] + [True] * 18
+
+
+def test_fewer_programs_wait_where_other_learners_are():
+    dispatcher = Dispatcher(slots=1)
+    dispatcher.take((1,))
+    stage = calls(100, PROGRAM)
+    dispatcher.submit(stage, 0.0)
+    dispatcher.submit(calls(1, PROGRAM, learner="b"), 0.0)
+    assert len(starts(dispatcher.finished([ended(stage[0], 1, seconds=4e-3)], 0.0))) == AHEAD // 4000
+    dispatcher.close("b")
+    assert len(starts(dispatcher.finished([ended(stage[1], 1, seconds=4e-3)], 0.0))) == 6
+
+
+def test_fewer_programs_wait_on_a_borrowed_rank():
+    dispatcher = Dispatcher(slots=1)
+    stage = calls(100, PROGRAM)
+    dispatcher.submit(stage, 0.0)
+    dispatcher.borrow(7, owner=5, functions=True)
+    assert len(starts(dispatcher.finished([ended(stage[0], 7, seconds=4e-3)], 0.0))) == AHEAD // 4000
 
 
 @both
@@ -68,7 +93,7 @@ def test_however_quick_they_are_their_number_is_bounded(work, seconds):
     dispatcher.take((1,))
     stage = calls(10_000, work)
     dispatcher.submit(stage, 0.0)
-    assert len(starts(dispatcher.finished([ended(stage[0], 1, seconds)], 0.0))) == AHEAD // QUICKEST
+    assert len(starts(dispatcher.finished([ended(stage[0], 1, seconds)], 0.0))) == ahead(work) // QUICKEST
 
 
 @both
