@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -42,6 +43,8 @@ def _compiled() -> str | None:
     if compiler is None:
         return None
     source = Path(__file__).with_name("spawn_loop.c")
-    program = Path(tempfile.mkdtemp(prefix="rose-benchmark-"), "spawn_loop")
+    folder = tempfile.mkdtemp(prefix="rose-benchmark-")
+    atexit.register(shutil.rmtree, folder)
+    program = Path(folder, "spawn_loop")
     subprocess.run([compiler, "-O2", "-o", program, source], check=True)
     return str(program)

@@ -70,7 +70,7 @@ class ExperienceBank:
     """
 
     def __init__(self, max_size: int | None = None, session_id: str | None = None) -> None:
-        check_max_size(max_size)
+        _check_max_size(max_size)
         self.max_size = max_size
         self.session_id = session_id or _new_session_id()
         self._experiences: deque[Experience] = deque(maxlen=max_size)
@@ -235,7 +235,7 @@ class ExperienceBank:
         return self._generator
 
 
-def check_max_size(max_size: int | None) -> None:
+def _check_max_size(max_size: int | None) -> None:
     """Refuse what is no size of a bank.
 
     Raises

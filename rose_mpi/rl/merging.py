@@ -10,7 +10,6 @@ from typing import Final
 
 from rose_mpi.errors import StoreError
 from rose_mpi.rl.bank_file import FIELDS, SUFFIX, Source, StoredBank, read_bank, write_bank
-from rose_mpi.rl.experience import check_max_size
 
 MERGED: Final = f"experience_bank{SUFFIX}"
 """Name of the merged bank in a learner's working folder."""
@@ -37,7 +36,7 @@ class Merged:
     total: int
 
 
-def merge_folder(folder: Path, iteration: int, max_size: int | None = None) -> Merged:
+def merge_folder(folder: Path, iteration: int) -> Merged:
     """Move the experiences of all ``experience_bank_*.npz`` of a folder into its ``experience_bank.npz``.
 
     The files are deleted once the merged bank is safe on the disk. That bank remembers for each file the
@@ -50,8 +49,6 @@ def merge_folder(folder: Path, iteration: int, max_size: int | None = None) -> M
         Working folder of a learner.
     iteration:
         Whose environments wrote the files.
-    max_size:
-        How many experiences the merged bank keeps: the last ones. ``None``: all.
 
     Raises
     ------
@@ -59,7 +56,7 @@ def merge_folder(folder: Path, iteration: int, max_size: int | None = None) -> M
         As :func:`merge_banks`; nothing is deleted then. Or if a merged file cannot be deleted.
     """
     sources = sorted(folder.glob(_SOURCES))
-    merged = merge_banks(sources, folder / MERGED, max_size, iteration=iteration)
+    merged = merge_banks(sources, folder / MERGED, iteration=iteration)
     for source in sources:
         try:
             source.unlink(missing_ok=True)
@@ -71,9 +68,7 @@ def merge_folder(folder: Path, iteration: int, max_size: int | None = None) -> M
     return merged
 
 
-def merge_banks(
-    sources: Sequence[Path], target: Path, max_size: int | None = None, *, iteration: int = 0
-) -> Merged:
+def merge_banks(sources: Sequence[Path], target: Path, *, iteration: int = 0) -> Merged:
     """Add banks to the bank in ``target``, in the order of their paths; creates it where there is none.
 
     A source that ``target`` holds already (same iteration, name and content) is not added again.
@@ -84,8 +79,6 @@ def merge_banks(
         Files of banks; they stay.
     target:
         File of the merged bank; replaced as a whole or not at all.
-    max_size:
-        How many experiences it keeps: the last ones. ``None``: all.
     iteration:
         To which the sources belong.
 
@@ -94,10 +87,7 @@ def merge_banks(
     FileNotFoundError, StoreError
         If a source or ``target`` cannot be read, or ``target`` not be written; names it, and all files
         are as before.
-    UsageError
-        If ``max_size`` is no whole number from 1.
     """
-    check_max_size(max_size)
     bank = read_bank(target) if target.exists() else _empty_bank(target)
     held = dict.fromkeys(bank.sources)
     added = []
@@ -108,7 +98,7 @@ def merge_banks(
             held[source] = None
             added.append(part)
     if added:
-        bank = _joined((bank, *added), tuple(held), max_size)
+        bank = _joined((bank, *added), tuple(held))
         write_bank(target, bank)
     counts = [source.experiences for source in held if source.iteration == iteration]
     return Merged(banks=len(counts), added=sum(counts), total=len(bank))
@@ -118,10 +108,8 @@ def _empty_bank(target: Path) -> StoredBank:
     return StoredBank(target.stem, {field: [] for field in FIELDS})
 
 
-def _joined(parts: Sequence[StoredBank], sources: tuple[Source, ...], max_size: int | None) -> StoredBank:
+def _joined(parts: Sequence[StoredBank], sources: tuple[Source, ...]) -> StoredBank:
     columns = {field: [item for part in parts for item in part.columns[field]] for field in FIELDS}
-    if max_size is not None:
-        columns = {field: items[-max_size:] for field, items in columns.items()}
     return StoredBank(parts[0].session_id, columns, sources)
 
 

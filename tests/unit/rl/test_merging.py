@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rose_mpi.errors import StoreError, UsageError
+from rose_mpi.errors import StoreError
 from rose_mpi.rl import ExperienceBank
 from rose_mpi.rl.merging import Merged, merge_banks, merge_folder
 from tests.unit.rl.support import bank_of, rewards
@@ -70,22 +70,6 @@ def test_empty_banks_count_as_banks(tmp_path):
     leave(tmp_path, "a")
     assert merge_folder(tmp_path, 0) == Merged(banks=1, added=0, total=0)
     assert merged_in(tmp_path) == []
-
-
-def test_the_last_experiences_are_kept(tmp_path):
-    leave(tmp_path, "a", 0, 1, 2)
-    assert merge_folder(tmp_path, 0, max_size=4) == Merged(banks=1, added=3, total=3)
-    leave(tmp_path, "a", 3, 4)
-    assert merge_folder(tmp_path, 1, max_size=4) == Merged(banks=1, added=2, total=4)
-    assert merged_in(tmp_path) == [1, 2, 3, 4]
-
-
-def test_no_size(tmp_path):
-    leave(tmp_path, "a", 0)
-    before = contents(tmp_path)
-    with pytest.raises(UsageError, match="max_size is 0"):
-        merge_folder(tmp_path, 0, max_size=0)
-    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("damaged", ["experience_bank_a.npz", "experience_bank_c.npz", "experience_bank.npz"])
