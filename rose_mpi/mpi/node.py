@@ -87,28 +87,8 @@ class Node:
 
     def _welcome(self, message: m.Welcome) -> None:
         settings = message.settings
-        context = RunContext(
-            run=settings.run,
-            root=settings.root,
-            layout=settings.layout,
-            rank=self.world.rank,
-            host=self.world.host,
-            cpus=message.share.cpus,
-            gpus=message.share.gpus,
-            environment=settings.environment,
-            preload=settings.preload,
-            launcher=settings.launcher,
-            leftovers=settings.resumed or self.channel.tolerates_faults,
-        )
         self._hang_doorbell(settings.run, message.neighbours)
-        worker = self._worker = Worker(
-            context, self.channel, self.runner, self.progress, settings.tasks_per_rank
-        )
-        self.progress.watch(worker.fileno(), worker.collect)
-        self.progress.flush = worker.flush
-        kernels = KernelWarming(settings.root)
-        if settings.metrics and self._serves_learners:
-            kernels.start(settings.metrics)
+        worker = self._worker = self._hire(message)
         leader = Leader(
             self.channel,
             self.progress.later,
@@ -125,7 +105,7 @@ class Node:
             communicators,
             worker.caller.arrays,
             threads=message.threads,
-            kernels=kernels,
+            kernels=self._kernels(settings),
         )
         wide = WideMember(self.channel, self.runner, self.progress.post, communicators, worker)
         self.handlers.update(_handlers(worker, leader, score_lead, member, wide))
@@ -138,6 +118,34 @@ class Node:
         early, self._early = self._early, []
         for rank, waiting in early:
             self._deliver(rank, waiting)
+
+    def _hire(self, message: m.Welcome) -> Worker:
+        """The worker, whose ended processes wake the engine thread."""
+        settings = message.settings
+        context = RunContext(
+            run=settings.run,
+            root=settings.root,
+            layout=settings.layout,
+            rank=self.world.rank,
+            host=self.world.host,
+            cpus=message.share.cpus,
+            gpus=message.share.gpus,
+            environment=settings.environment,
+            preload=settings.preload,
+            launcher=settings.launcher,
+            leftovers=settings.resumed or self.channel.tolerates_faults,
+        )
+        worker = Worker(context, self.channel, self.runner, self.progress, settings.tasks_per_rank)
+        self.progress.watch(worker.fileno(), worker.collect)
+        self.progress.flush = worker.flush
+        return worker
+
+    def _kernels(self, settings: m.Settings) -> KernelWarming:
+        """The kernels that this rank will need, which it begins to compile."""
+        kernels = KernelWarming(settings.root)
+        if settings.metrics and self._serves_learners:
+            kernels.start(settings.metrics)
+        return kernels
 
     def _hang_doorbell(self, run: str, neighbours: tuple[int, ...]) -> None:
         if len(neighbours) > 1:
