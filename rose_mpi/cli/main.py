@@ -75,7 +75,7 @@ def _commands(context: click.Context, version: bool, verbose: bool) -> None:
 
         context.exit(print_environment())
     if version:
-        click.echo(f"rose-mpi, version {__version__}")
+        click.echo(f"rose-mpi {__version__}")
         context.exit()
     if context.invoked_subcommand is None:
         raise click.UsageError("Missing command.", ctx=context)
