@@ -28,6 +28,17 @@ def test_the_same_has_no_changes(text, toml):
     assert found(text(toml), text(toml)) == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_parameters_that_are_true_or_false_are_compared_in_silence(text):
+    minimised, maximised = (
+        UQ.replace(
+            'metric = "predictive_entropy"', f'metric = "thompson"\nparameters = {{ maximise = {word} }}'
+        ).replace('task_type = "classification"\n', "")
+        for word in ("false", "true")
+    )
+    assert found(text(minimised), text(maximised)) == [("uncertainty.parameters.maximise", False)]
+
+
 def test_what_is_written_otherwise_is_no_change(text):
     assert found(text(ACTIVE), text(f"# a comment\n{ACTIVE}", "run.seed=0", "engine.tasks_per_rank=1")) == []
 
