@@ -33,8 +33,10 @@ def settled(what: str, defaults: Mapping[str, float], given: Mapping[str, float]
 
 
 def _number(what: str, name: str, value: float) -> float:
-    if name == MAXIMISE and value not in (True, False):
-        raise UsageError(f"{name} of {what} is {value!r}; it must be true or false")
-    if not isinstance(value, Real) or math.isinf(value) or (name != MAXIMISE and isinstance(value, bool)):
+    if name == MAXIMISE:
+        if value not in (True, False):
+            raise UsageError(f"{name} of {what} is {value!r}; it must be true or false")
+        return float(value)
+    if not isinstance(value, Real) or math.isinf(value) or isinstance(value, bool):
         raise UsageError(f"{name} of {what} is {value!r}; it must be a finite number")
     return float(value)

@@ -123,10 +123,13 @@ def make_offer(arrays: Sequence[NDArray[Any]], positions: Sequence[int] | None, 
     Raises
     ------
     ScoreError
-        If it does not know the metric, the batch or one of their parameters, or there are not as many
-        positions as predictions.
+        If it does not know the metric, the batch or one of their parameters, ``k`` or ``seed`` means nothing,
+        or there are not as many positions as predictions.
     """
     _choice(question)
+    _count(question, candidates=0)
+    if not isinstance(question.seed, int | np.integer):
+        raise ScoreError(f"seed is {question.seed!r}; it must be a whole number")
     if positions is not None and len(positions) != len(arrays):
         raise ScoreError(f"{len(positions)} positions are given for {len(arrays)} predictions")
     return Offer(
@@ -166,10 +169,7 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
     if batch.needs_features and (question.features is None or question.features[:1] != shape[:1]):
         given = "there are none" if question.features is None else f"their shape is {question.features}"
         raise ScoreError(f"batch {batch.name!r} needs features [{shape[0]} candidates, features]; {given}")
-    try:
-        k = query_count(question.k, shape[0], len(excluded))
-    except UsageError as error:
-        raise ScoreError(str(error)) from None
+    k = _count(question, shape[0], len(excluded))
     dtype = working_dtype(dtype for _, _, dtype in members)
     block = _block(question.block, metric, positions, shape, dtype)
     partition = Partition(shape[0], len(offers), block, metric.whole_pool)
@@ -179,6 +179,13 @@ def make_plan(offers: Sequence[Offer], excluded: NDArray[np.int64]) -> Plan:
 def _choice(question: Question) -> tuple[Metric, Batch]:
     try:
         return settled_choice(find_metric(question.metric), question.batch, question.parameters)
+    except UsageError as error:
+        raise ScoreError(str(error)) from None
+
+
+def _count(question: Question, candidates: int, excluded: int = 0) -> int:
+    try:
+        return query_count(question.k, candidates, excluded)
     except UsageError as error:
         raise ScoreError(str(error)) from None
 

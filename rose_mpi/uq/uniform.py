@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ def uniform(seed: int, first: int, count: int) -> NDArray[np.float64]:
     The index-th output of a SplitMix64 generator (Steele, Lea and Flood 2014) that starts from the
     scrambled seed; any integer is a seed.
     """
-    start = _scramble(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
+    start = _scramble(np.array([index(seed) & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     counter = np.arange(first + 1, first + count + 1, dtype=np.uint64)
     bits = _scramble(start + counter * _GOLDEN)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -130,6 +130,12 @@ def test_the_scorer_selects_by_expected_improvement():
     assert np.all(np.diff(scores) <= 0)
 
 
+def test_truth_may_be_told_in_numpy():
+    predictions = ensemble(3, 20)
+    upwards = score("upper_confidence_bound", predictions, maximise=np.bool_(True))
+    assert np.array_equal(upwards, score("upper_confidence_bound", predictions, maximise=True))
+
+
 def test_acquisition_is_no_uncertainty():
     names = UQScorer("regression").compute_uncertainty(ensemble(3, 4)).keys()
     assert names == {"predictive_variance", "predictive_std", "predictive_interval_width", "random"}

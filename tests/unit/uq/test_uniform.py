@@ -25,3 +25,8 @@ def test_numbers_are_uniform(seed):
 def test_neighbouring_seeds_have_nothing_in_common():
     assert abs(np.corrcoef(uniform(7, 0, 20_000), uniform(8, 0, 20_000))[0, 1]) < 0.03
     assert len(np.intersect1d(uniform(7, 0, 20_000), uniform(8, 0, 20_000))) == 0
+
+
+@pytest.mark.parametrize("seed", [np.int64(7), np.int64(-7), np.uint64(7), np.int32(7)])
+def test_integers_of_numpy_are_seeds(seed):
+    assert np.array_equal(uniform(seed, 0, 9), uniform(int(seed), 0, 9))
