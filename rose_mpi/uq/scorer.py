@@ -12,7 +12,7 @@ from rose_mpi.errors import ScoreError, UsageError
 from rose_mpi.metrics import PREDICTIVE_ENTROPY, PREDICTIVE_VARIANCE
 from rose_mpi.uq.evaluate import evaluate, working_dtype
 from rose_mpi.uq.registry import CLASSIFICATION, TASK_TYPES, UQ_REGISTRY, metric_with
-from rose_mpi.uq.selection import top_k
+from rose_mpi.uq.selection import query_count, top_k
 from rose_mpi.uq.validation import check_prediction, check_targets
 
 
@@ -101,7 +101,7 @@ class UQScorer:
     def select_top_uncertain(
         self,
         mc_preds: ArrayLike,
-        k: int = 10,
+        k: int | float = 10,
         metric: str | None = None,
         y_true: ArrayLike | None = None,
         *,
@@ -110,13 +110,14 @@ class UQScorer:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Indices and scores of the ``k`` most uncertain candidates, best first; ties by index.
 
-        Without a ``metric`` it is ``predictive_entropy`` for classification and ``predictive_variance`` for
+        ``k`` is a number, or the fraction of the pool (0 < f < 1). Without a ``metric`` it is ``predictive_entropy`` for classification and ``predictive_variance`` for
         regression. Raises as :meth:`score` does.
         """
         if metric is None:
             metric = PREDICTIVE_ENTROPY if self.task_type == CLASSIFICATION else PREDICTIVE_VARIANCE
         scores = self.score(metric, mc_preds, y_true, seed=seed, parameters=parameters)
-        chosen = top_k(scores, k, minimise=UQ_REGISTRY[metric].minimise)
+        count = query_count(k, len(scores))
+        chosen = top_k(scores, count, minimise=UQ_REGISTRY[metric].minimise)
         return chosen.indices, chosen.scores
 
     def _validate_inputs(
@@ -146,6 +147,7 @@ class UQScorer:
 
 
 def _with_axes(array: NDArray[Any], axes: int) -> NDArray[Any] | None:
-    if array.ndim != axes:
-        array = array.squeeze()
+    """The array without as many of its axes of length 1, the last ones first, as it has too many."""
+    while array.ndim > axes and 1 in array.shape:
+        array = array.squeeze(max(axis for axis, length in enumerate(array.shape) if length == 1))
     return array if array.ndim == axes else None

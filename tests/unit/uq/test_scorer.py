@@ -78,6 +78,21 @@ def test_lists_and_extra_axes_are_taken():
 
 
 @pytest.mark.parametrize(
+    ("shape", "candidates"),
+    [((1, 4, 1), 4), ((4, 1, 1), 1), ((1, 1, 1), 1), ((1, 3, 4, 1), 4), ((3, 1, 4), 4)],
+)
+def test_columns_of_one_member_or_of_one_candidate_are_taken(shape, candidates):
+    scores = UQScorer("regression").score("predictive_variance", np.ones(shape))
+    assert scores.tolist() == [0.0] * candidates
+
+
+@pytest.mark.parametrize(("k", "chosen"), [(0.1, 3), (0.11, 4), (29, 29), (31, 30), (np.int32(2), 2)])
+def test_how_many_are_chosen(k, chosen, probabilities):
+    indices, scores = UQScorer("classification").select_top_uncertain(probabilities, k)
+    assert len(set(indices.tolist())) == len(scores) == chosen
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda s, p: s.score("predictive_entopy", p), "did you mean 'predictive_entropy'"),
@@ -87,6 +102,8 @@ def test_lists_and_extra_axes_are_taken():
         (lambda s, p: s.score("margin", p[:0]), "no members"),
         (lambda s, p: s.score("negative_log_likelihood", p, np.full(30, 4)), "classes are 0 to 3"),
         (lambda s, p: s.score("negative_log_likelihood", p, np.zeros(29)), r"30 candidates need \(30,\)"),
+        (lambda s, p: s.select_top_uncertain(p, -1), "query_size is -1"),
+        (lambda s, p: s.select_top_uncertain(p, 2.5), "query_size is 2.5"),
         (lambda s, p: UQScorer("clustering"), "'classification' or 'regression'"),
     ],
 )
