@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_mpi.uq.kernels.entropies import PIECE, SUMS, TERMS, sum_with_terms
 from rose_mpi.uq.kernels.jit import jit
-from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x
-from rose_mpi.uq.kernels.sums import row, sum_members, tile_size
+from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x, x_log_x_for
+from rose_mpi.uq.kernels.sums import misses_one, row, sum_members, tile_size
 
 _SMALLEST_PROBABILITY = 2.0**-52
 
@@ -48,21 +49,6 @@ def predictive_entropy(
 
 
 @jit
-def _add_terms_of_two(
-    values: NDArray[np.floating], other: NDArray[np.floating], negentropy: NDArray[np.float64]
-) -> None:
-    for i in range(values.size):
-        p, q = np.float64(values[i]), np.float64(other[i])
-        negentropy[i] = negentropy[i] + x_log_x(p) + x_log_x(q)
-
-
-@jit
-def _add_terms(values: NDArray[np.floating], negentropy: NDArray[np.float64]) -> None:
-    for i in range(values.size):
-        negentropy[i] += x_log_x(np.float64(values[i]))
-
-
-@jit
 def mutual_information(
     values: NDArray[np.floating],
     offsets: NDArray[np.int64],
@@ -74,29 +60,27 @@ def mutual_information(
     """Entropy of the mean less the mean entropy, in nats: H(E_m p) - E_m H(p) (Houlsby et al. 2011)."""
     members = offsets.size
     reciprocal = 1.0 / members
+    like = values.dtype.type(0)
     suspect = False
-    tile = tile_size(members, classes)
-    space = np.empty(tile * classes)
-    negentropy = np.empty(tile * classes)
+    tile = max(1, PIECE // classes)
+    totals, terms, sums = np.empty((tile, classes)), np.empty((tile, classes)), np.empty(SUMS)
+    flat_totals, flat_terms = totals.reshape(-1), terms.reshape(-1)
     for first in range(start, stop, tile):
-        last = min(first + tile, stop)
-        begin, end = first * classes, last * classes
-        suspect |= sum_members(values, offsets, classes, first, last, space)[1]
-        terms = negentropy[: end - begin]
-        terms[:] = 0.0
-        for member in range(0, members - 1, 2):
-            two = row(values, offsets, member, begin, end), row(values, offsets, member + 1, begin, end)
-            _add_terms_of_two(two[0], two[1], terms)
-        if members % 2:
-            _add_terms(row(values, offsets, members - 1, begin, end), terms)
-        for i in range(terms.size):
-            mean = quotient(space[i], float(members), reciprocal)
-            terms[i] = terms[i] * reciprocal - x_log_x(mean)
-        by_candidate = terms.reshape(last - first, classes)
-        for i in range(by_candidate.shape[0]):
+        count = min(tile, stop - first)
+        for done in range(0, count * classes, PIECE):
+            length = min(PIECE, count * classes - done)
+            begin = first * classes + done
+            suspect |= sum_with_terms(values, offsets, begin, begin + length, sums)
+            piece_totals, piece_terms = flat_totals[done : done + length], flat_terms[done : done + length]
+            for i in range(length):
+                mean = quotient(sums[i], float(members), reciprocal)
+                piece_totals[i] = sums[i]
+                piece_terms[i] = sums[TERMS + i] * reciprocal - x_log_x_for(like, mean)
+        suspect |= misses_one(totals[:count], members)
+        for i in range(count):
             information = 0.0
             for k in range(classes):
-                information += by_candidate[i, k]
+                information += terms[i, k]
             scores[first + i] = max(information, 0.0)
     return suspect
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
 
-_LOWEST = -1e-6
-_HIGHEST = 1.0 + 1e-6
+LOWEST = -1e-6
+HIGHEST = 1.0 + 1e-6
+"""What a value may be that is taken for a probability."""
+
 _SUM_TOLERANCE = 5e-3
 _TILE = 8192
 _TILE_OF_ALL = 1 << 16
@@ -46,7 +48,7 @@ def _add_eight(
     c, d = row(values, offsets, member + 2, first, last), row(values, offsets, member + 3, first, last)
     e, f = row(values, offsets, member + 4, first, last), row(values, offsets, member + 5, first, last)
     g, h = row(values, offsets, member + 6, first, last), row(values, offsets, member + 7, first, last)
-    lowest, highest = values.dtype.type(_LOWEST), values.dtype.type(_HIGHEST)
+    lowest, highest = values.dtype.type(LOWEST), values.dtype.type(HIGHEST)
     outside = False
     for i in range(total.size):
         low = high = a[i]
@@ -60,12 +62,24 @@ def _add_eight(
 
 @jit
 def _add_one(values: NDArray[np.floating], total: NDArray[np.float64]) -> bool:
-    lowest, highest = values.dtype.type(_LOWEST), values.dtype.type(_HIGHEST)
+    lowest, highest = values.dtype.type(LOWEST), values.dtype.type(HIGHEST)
     outside = False
     for i in range(total.size):
         outside |= (values[i] < lowest) | (values[i] > highest)
         total[i] += values[i]
     return outside
+
+
+@jit
+def misses_one(total: NDArray[np.float64], members: int) -> bool:
+    """Whether the members' sums of some candidate, added over the classes, miss the number of members."""
+    misses = False
+    for i in range(total.shape[0]):
+        sum_of_all = 0.0
+        for k in range(total.shape[1]):
+            sum_of_all += total[i, k]
+        misses |= not abs(sum_of_all - members) <= _SUM_TOLERANCE
+    return misses
 
 
 @jit
@@ -93,9 +107,4 @@ def sum_members(
     for member in range(in_eights, members):
         suspect |= _add_one(row(values, offsets, member, begin, end), total)
     by_candidate = total.reshape(last - first, classes)
-    for i in range(by_candidate.shape[0]):
-        sum_of_all = 0.0
-        for k in range(classes):
-            sum_of_all += by_candidate[i, k]
-        suspect |= not abs(sum_of_all - members) <= _SUM_TOLERANCE
-    return by_candidate, suspect
+    return by_candidate, suspect | misses_one(by_candidate, members)

@@ -9,7 +9,7 @@ import scipy.stats
 
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq.evaluate import CHUNK, evaluate
-from rose_mpi.uq.kernels.logarithm import natural_log, quotient
+from rose_mpi.uq.kernels.logarithm import natural_log, quotient, short_log
 from rose_mpi.uq.registry import CLASSIFICATION, METRICS, RANDOM, REGRESSION
 from rose_mpi.uq.scorer import UQScorer
 from rose_mpi.uq.validation import PredictionError
@@ -247,11 +247,29 @@ def test_scores_beyond_the_largest_number_are_told():
 
 
 @pytest.mark.parametrize("spread", [1e-6, 1.0, 700.0])
-def test_logarithm(spread):
-    """To 2 units in the last place, near 1 and far from it."""
+@pytest.mark.parametrize(("log", "error"), [(natural_log, 4.5e-16), (short_log, 2.0**-43)])
+def test_logarithm(log, error, spread):
+    """To 2 units in the last place, or 43 bits, near 1 and far from it."""
     numbers = np.exp(np.random.default_rng(4).uniform(-spread, spread, 5000))
-    values = np.array([natural_log(number) for number in numbers])
-    np.testing.assert_allclose(values, np.log(numbers), rtol=4.5e-16)
+    np.testing.assert_allclose([log(number) for number in numbers], np.log(numbers), rtol=error)
+
+
+@pytest.mark.parametrize("classes", [1, 3, 8191, 8192, 8193, 20_000])
+@pytest.mark.parametrize("members", [1, 7, 8, 19])
+def test_mutual_information_of_any_shape(members, classes):
+    """Also with more classes than are summed at a time, and for float32 as for float64."""
+    rng = np.random.default_rng(7)
+    predictions = rng.random((members, 6, classes)) ** 3
+    predictions[:, 0] = 0.0
+    predictions[:, 0, 0] = 1.0
+    predictions /= predictions.sum(axis=2, keepdims=True)
+    for dtype, tolerance in ((np.float32, 1e-6), (np.float64, 1e-12)):
+        given = predictions.astype(dtype)
+        p = given.astype(np.float64)
+        ratio = np.divide(p, p.mean(axis=0), out=np.ones_like(p), where=p > 0)
+        expected = np.sum(p * np.log(ratio), axis=2).mean(axis=0)
+        scores = score("mutual_information", CLASSIFICATION, given)
+        np.testing.assert_allclose(scores, expected, rtol=tolerance, atol=1e-13)
 
 
 def test_crps_is_the_area_between_the_distribution_functions():
