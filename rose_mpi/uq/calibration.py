@@ -16,6 +16,8 @@ from rose_mpi.uq.scorer import UQScorer
 BINS: Final = 15
 """Bins of equal width by which confidence and accuracy are compared."""
 
+_SLICE: Final = 256 * CHUNK
+
 _QUANTILES: Final = {"coverage_50": 0.6744897501960817, "coverage_90": 1.6448536269514722}
 _MEASURES: Final = {
     CLASSIFICATION: (Metric("signed_confidence", (CLASSIFICATION,), needs_targets=True),),
@@ -71,7 +73,9 @@ class Calibration:
         and 90 % of a normal with the members' mean and variance, and ``mean_crps``. Nothing where no
         candidate is kept.
         """
-        total = np.concatenate(comm.allgather(self._sums(kept))).sum(axis=0)
+        steps = range(0, max(len(kept), 1), _SLICE)
+        own = [self._sums(kept[start : start + _SLICE], start) for start in steps]
+        total = np.concatenate([sums for there in comm.allgather(own) for sums in there]).sum(axis=0)
         if self._scorer.task_type == CLASSIFICATION:
             count, confidence, correct = total.reshape(3, BINS)
             error = float(np.abs(confidence - correct).sum())
@@ -80,11 +84,11 @@ class Calibration:
         shares = zip([*_QUANTILES, "mean_crps"], [*inside, crps], strict=True)
         return {name: share / count for name, share in shares} if count else {}
 
-    def _sums(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Sums over the kept candidates of each chunk of the part. ``[chunks, sums]``."""
+    def _sums(self, kept: NDArray[np.bool_], start: int) -> NDArray[np.float64]:
+        """Sums over the kept ones of the candidates from ``start`` on, for each chunk. ``[chunks, sums]``."""
         chunk = np.flatnonzero(kept) // CHUNK
         chunks = -(-len(kept) // CHUNK)
-        values = self._values[:, kept]
+        values = self._values[:, start : start + len(kept)][:, kept]
         if self._scorer.task_type == CLASSIFICATION:
             confidence = np.abs(values[0])
             inner = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)

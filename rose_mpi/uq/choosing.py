@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from rose_mpi.uq.diverse import diverse_top_k
 from rose_mpi.uq.parts import Part, best_of, gathered
 from rose_mpi.uq.plan import Plan
 from rose_mpi.uq.power import power_sample
-from rose_mpi.uq.selection import Selection, top_k
+from rose_mpi.uq.selection import Selection, merge, top_k
 from rose_mpi.uq.thompson import drawn_members, sampled_values
+
+_SLICE: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +101,11 @@ def _by_draws(comm: Communicator, plan: Plan, own: Scored) -> Selection:
     """Each choice follows a member of its own, drawn at random, and takes the best one that is left."""
     numbers = sorted(number for on_rank in plan.positions for number in on_rank)
     drawn = [numbers[place] for place in drawn_members(own.seed, plan.k, len(numbers))]
-    kept = np.setdiff1d(np.arange(own.part.candidates), own.part.excluded)
-    lists: dict[int, Selection] = {}
-    for number, rows in own.members.items():
-        if number in drawn:
-            values = sampled_values(rows.reshape(1, -1), 0, plan.metric)
-            lists[number] = top_k(values[kept], plan.k, indices=kept)
+    lists = {
+        number: _best_to_one(plan, rows, own.part.excluded)
+        for number, rows in own.members.items()
+        if number in drawn
+    }
     everyone: dict[int, Selection] = {}
     for there in comm.allgather(lists):
         everyone |= there
@@ -114,3 +115,15 @@ def _by_draws(comm: Communicator, plan: Plan, own: Scored) -> Selection:
         index, score = next(pair for pair in rest[number] if pair[0] not in chosen)
         chosen[int(index)] = float(score)
     return Selection(np.array(list(chosen), np.int64), np.array(list(chosen.values())))
+
+
+def _best_to_one(plan: Plan, rows: NDArray[Any], excluded: NDArray[np.int64]) -> Selection:
+    """The best candidates of the pool by one member's predictions, a slice of them at a time."""
+    found = []
+    for first in range(0, len(rows), _SLICE):
+        values = sampled_values(rows[first : first + _SLICE].reshape(1, -1), 0, plan.metric)
+        part = Part(first, len(values), len(rows), excluded)
+        kept = np.flatnonzero(part.kept)
+        best = top_k(values[kept], plan.k, indices=kept)
+        found.append(Selection(best.indices + first, best.scores))
+    return merge(found, plan.k)

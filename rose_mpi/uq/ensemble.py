@@ -91,7 +91,7 @@ def score_ensemble(
     block:
         Candidates that one rank scores at a time, by default as many as fill a few MB. A rank needs memory
         for two blocks on their way to it, for those predictions in a block of its own that have another
-        type, and some 25 bytes for each candidate of its share.
+        type, and some 25 bytes for each candidate of its share, 75 where there are targets or a batch.
 
     Raises
     ------
@@ -241,11 +241,12 @@ def _score_block(
     plan: Plan, share: _Share, block: Block, scores: NDArray[np.float64], exchange: Exchange
 ) -> None:
     """Score a block; a user's metric sees the same chunks always."""
+    members = block.predictions
     if plan.metric.function is not None or plan.metric.name in (THOMPSON, RANDOM):
-        check_members(block.predictions, plan.task_type, block.first)
+        check_members(members, plan.task_type, block.first)
     if share.calibration:
-        share.calibration.look(block.predictions, block.first)
-    candidates = len(block.predictions[0])
+        share.calibration.look(members, block.first)
+    candidates = len(members[0])
     in_shards = plan.metric.function is not None and not plan.metric.whole_pool
     step = CHUNK if in_shards else max(candidates, 1)
     for first in range(0, candidates, step):
@@ -254,7 +255,7 @@ def _score_block(
         scores[pool.start - share.start : pool.stop - share.start] = evaluate(
             plan.metric,
             share.scorer,
-            [rows[part] for rows in block.predictions],
+            members[:, part] if isinstance(members, np.ndarray) else [rows[part] for rows in members],
             None if share.targets is None else share.targets[pool],
             first=pool.start,
             seed=share.seed,

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_mpi.uq.evaluate import Members
 from rose_mpi.uq.plan import LARGEST_COUNT, Plan
 
 _IN_FLIGHT: Final = 2
@@ -29,11 +30,12 @@ class Block:
     first:
         Place in the pool of the first candidate.
     predictions:
-        Each member's ``[candidates, classes]`` or ``[candidates]``, in the order of the positions.
+        Each member's ``[candidates, classes]`` or ``[candidates]``, in the order of the positions; as one
+        array for a metric of the whole pool.
     """
 
     first: int
-    predictions: tuple[NDArray[Any], ...]
+    predictions: Members
 
 
 class Exchange:
@@ -96,7 +98,7 @@ class Exchange:
         for block in self._one_by_one():
             for rows, part in zip(self._pool, block.predictions, strict=True):
                 rows[block.first - start : block.first - start + len(part)] = part
-        return Block(start, tuple(self._pool))
+        return Block(start, self._pool)
 
     def _one_by_one(self) -> Iterator[Block]:
         rounds = self._plan.partition.rounds

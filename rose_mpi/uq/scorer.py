@@ -110,8 +110,9 @@ class UQScorer:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Indices and scores of the ``k`` most uncertain candidates, best first; ties by index.
 
-        ``k`` is a number, or the fraction of the pool (0 < f < 1). Without a ``metric`` it is ``predictive_entropy`` for classification and ``predictive_variance`` for
-        regression. Raises as :meth:`score` does.
+        ``k`` is a number, or the fraction of the pool (0 < f < 1). Without a ``metric`` it is
+        ``predictive_entropy`` for classification and ``predictive_variance`` for regression. Raises as
+        :meth:`score` does.
         """
         if metric is None:
             metric = PREDICTIVE_ENTROPY if self.task_type == CLASSIFICATION else PREDICTIVE_VARIANCE

@@ -14,7 +14,7 @@ import rose_mpi.mpi.scoring as scoring_module
 import rose_mpi.uq.ensemble as ensemble_module
 import rose_mpi.uq.exchange as exchange_module
 from rose_mpi.mpi.session import HELPING_SIZE
-from rose_mpi.uq import score_ensemble
+from rose_mpi.uq import UQ_REGISTRY, register_uq, score_ensemble
 from rose_mpi.uq.evaluate import evaluate
 from rose_mpi.uq.exchange import Exchange
 from tests.mpi.campaigns import run_campaign, uq
@@ -35,18 +35,53 @@ def resident(what):
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 
-def test_a_rank_needs_memory_for_two_blocks_and_its_scores():
-    """The 244 MB of predictions are parts of the same 8 MB; at 2 ranks a fourth of it travels to each."""
-    candidates, members = 2_000_000, 32
-    numbers = np.random.default_rng(0).random(candidates + members, np.float32)
-    arrays = mine([numbers[member : member + candidates] for member in range(members)])
-    score_ensemble(COMM, [rows[:1000] for rows in arrays], "predictive_variance", 5)
+def megabytes_taken(call):
+    """The most memory that a call takes at a time beyond what this process had before."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
-    score_ensemble(COMM, arrays, "predictive_variance", 5)
-    megabyte_per_byte = candidates / COMM.size / 2**20
-    assert resident("VmHWM") - before < 20 + 28 * megabyte_per_byte
+    call()
+    return resident("VmHWM") - before
+
+
+def overlapping(candidates, members=32):
+    """Members that are parts of the same few MB, of which some lie on this rank."""
+    numbers = np.random.default_rng(0).random(candidates + members, np.float32)
+    return mine([numbers[member : member + candidates] for member in range(members)])
+
+
+@pytest.mark.parametrize(
+    ("metric", "with_targets", "bytes_per_candidate"),
+    [("predictive_variance", False, 28), ("thompson", False, 28), ("predictive_variance", True, 66)],
+)
+def test_a_rank_needs_memory_for_two_blocks_and_its_scores(metric, with_targets, bytes_per_candidate):
+    """The 244 MB of predictions are parts of the same 8 MB; at 2 ranks a fourth of it travels to each."""
+    candidates = 2_000_000
+    arrays, targets = overlapping(candidates), np.zeros(candidates)
+
+    def score(size):
+        own = [rows[:size] for rows in arrays]
+        score_ensemble(COMM, own, metric, 5, targets=targets[:size] if with_targets else None)
+
+    score(1000)
+    most = 20 + bytes_per_candidate * candidates / COMM.size / 2**20
+    assert megabytes_taken(lambda: score(candidates)) < most
+
+
+def test_a_metric_of_the_whole_pool_takes_memory_for_one_copy_of_it():
+    candidates, members = 1_000_000, 32
+    arrays = overlapping(candidates, members)
+
+    @register_uq("first_of_all", task_types=("regression",), whole_pool=True)
+    def first_of_all(scorer, predictions):
+        return predictions[0]
+
+    try:
+        score_ensemble(COMM, [rows[:1000] for rows in arrays], "first_of_all", 5)
+        taken = megabytes_taken(lambda: score_ensemble(COMM, arrays, "first_of_all", 5))
+    finally:
+        del UQ_REGISTRY["first_of_all"]
+    assert taken < 20 + (members * 4 + 28) * candidates / 2**20
 
 
 class Watched:

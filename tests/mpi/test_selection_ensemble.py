@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
+import rose_mpi.uq.choosing as choosing_module
 from rose_mpi.errors import ScoreError
 from rose_mpi.uq import (
     UQ_REGISTRY,
@@ -105,6 +106,15 @@ def test_every_choice_of_thompson_follows_a_draw_of_its_own():
         assert index == values[member].argmin()
         assert score == -values[member].min()
         values[:, index] = np.inf
+
+
+@pytest.mark.parametrize("length", [1, 100, 1299])
+def test_draws_follow_the_whole_pool_whatever_is_looked_at_at_a_time(monkeypatch, length):
+    expected = scored(COMM, "thompson")
+    monkeypatch.setattr(choosing_module, "_SLICE", length)
+    found = scored(COMM, "thompson")
+    assert found.indices.tobytes() == expected.indices.tobytes()
+    assert found.scores.tobytes() == expected.scores.tobytes()
 
 
 def test_members_of_one_mind_are_not_given_one_candidate_twice():

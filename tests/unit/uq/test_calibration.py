@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+import rose_mpi.uq.calibration as calibration_module
 from rose_mpi.uq.agreement import Alone
 from rose_mpi.uq.calibration import Calibration
+from rose_mpi.uq.evaluate import CHUNK
 from rose_mpi.uq.scorer import UQScorer
 
 CANDIDATES = 3000
@@ -58,6 +60,15 @@ def test_coverage_is_the_share_within_the_intervals():
     crps = UQScorer("regression").score("crps", predictions, targets)
     np.testing.assert_allclose(found["mean_crps"], crps[KEPT].mean(), rtol=1e-12)
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("chunks", [1, 5])
+def test_the_report_is_the_same_however_much_is_summed_at_a_time(monkeypatch, chunks):
+    rng = np.random.default_rng(4)
+    predictions, targets = rng.normal(size=(3, CANDIDATES)), rng.normal(size=CANDIDATES)
+    expected = reported("regression", predictions, targets)
+    monkeypatch.setattr(calibration_module, "_SLICE", chunks * CHUNK)
+    assert reported("regression", predictions, targets) == expected
 
 
 def test_members_that_agree_cover_only_what_is_true():
