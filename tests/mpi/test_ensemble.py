@@ -174,6 +174,15 @@ def test_nothing_to_choose_from(candidates, excluded):
     assert np.isnan(scores.pool_uncertainty)
 
 
+@pytest.mark.parametrize(("metric", "task_type"), CASES)
+def test_every_metric_takes_a_pool_without_candidates(metric, task_type):
+    predictions, targets = ensemble(task_type)
+    arrays, positions = own(predictions[:, :0])
+    asked = {"task_type": task_type, "targets": targets[:0], "positions": positions}
+    scores = score_ensemble(COMM, arrays, metric, 0.1, **asked)
+    assert (len(scores.indices), scores.candidates, dict(scores.calibration)) == (0, 0, {})
+
+
 def test_mapped_files_columns_and_mixed_types(tmp_path):
     """A read-only map, a column of a larger array, a column vector, a list; each is what its values are."""
     values = np.round(np.random.default_rng(5).normal(size=(4, 900)), 2)
@@ -293,6 +302,33 @@ def test_own_metric_is_called_on_every_share():
     arrays, positions = own(predictions)
     assert_same_bits(score_ensemble(COMM, arrays, "confidence", 30, positions=positions), expected)
     assert sum(COMM.allgather(sum(called))) == CANDIDATES
+
+
+@pytest.mark.parametrize("whole_pool", [False, True])
+def test_own_metric_gets_the_targets_of_its_candidates(whole_pool):
+    @register_uq("error", task_types=("regression",), needs_targets=True, whole_pool=whole_pool)
+    def error(self, predictions, targets):
+        return np.abs(predictions.astype(float).mean(axis=0) - targets)
+
+    predictions, targets = ensemble("regression")
+    expected = np.abs(predictions.astype(float).mean(axis=0) - targets)
+    arrays, positions = own(predictions)
+    scores = score_ensemble(COMM, arrays, "error", 30, positions=positions, targets=targets)
+    assert scores.indices.tolist() == np.argsort(-expected, kind="stable")[:30].tolist()
+    assert np.array_equal(scores.scores, expected[scores.indices])
+
+
+@pytest.mark.parametrize("whole_pool", [False, True])
+def test_own_metric_may_change_what_it_is_given(whole_pool):
+    @register_uq("careless", task_types=("regression",), whole_pool=whole_pool)
+    def careless(self, predictions):
+        predictions *= 0
+        return predictions[0]
+
+    predictions, _ = ensemble("regression")
+    arrays, positions = own(predictions)
+    assert score_ensemble(COMM, arrays, "careless", 2, positions=positions).scores.tolist() == [0.0, 0.0]
+    assert np.array_equal(predictions, ensemble("regression")[0])
 
 
 @pytest.mark.parametrize("bad_rank", [0, COMM.size - 1])

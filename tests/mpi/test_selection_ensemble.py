@@ -148,6 +148,27 @@ def test_nothing_is_left(metric):
     assert (len(found.indices), len(found.scores)) == (0, 0)
 
 
+@pytest.mark.parametrize("metric", CASES)
+def test_a_pool_without_candidates(metric):
+    predictions, options = CASES[metric]
+    mine = [member for member in range(MEMBERS) if member % COMM.size == COMM.rank]
+    if "features" in options:
+        options = {**options, "features": FEATURES[:0]}
+    empty = [predictions[member][:0] for member in mine]
+    found = score_ensemble(COMM, empty, metric, 3, positions=mine, **options)
+    assert (len(found.indices), found.candidates) == (0, 0)
+
+
+@pytest.mark.parametrize("metric", CASES)
+def test_more_is_asked_than_there_is(metric):
+    predictions, options = CASES[metric]
+    few = {**options, "features": FEATURES[:7]} if "features" in options else options
+    mine = [member for member in range(MEMBERS) if member % COMM.size == COMM.rank]
+    rows = [predictions[member][:7] for member in mine]
+    found = score_ensemble(COMM, rows, metric, 12, positions=mine, **few)
+    assert sorted(found.indices) == list(range(7))
+
+
 @pytest.mark.parametrize(
     ("metric", "predictions", "names"),
     [
