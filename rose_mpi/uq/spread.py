@@ -79,6 +79,8 @@ def _agreed_rows(comm: Communicator, features: ArrayLike) -> NDArray[np.floating
         rows = np.asarray(features)
         if rows.ndim != 2:
             raise ScoreError(f"features have shape {rows.shape}; they must be [candidates, features]")
+        if rows.dtype.kind not in "fiub":
+            raise ScoreError(f"features are of type {rows.dtype}; real numbers are needed")
         return rows, rows.shape[1], working_dtype([rows.dtype])
 
     rows, width, dtype = agreed(comm, describe)

@@ -193,7 +193,7 @@ def test_batch_bald_goes_on_by_each_alone_where_nothing_is_left_to_tell():
     [
         (lambda: k_center(COMM, part(FEATURES)[:, 0], 3), "they must be \\[candidates, features\\]"),
         (lambda: k_center(COMM, part(np.full((9, 2), np.nan)), 3), "must be finite"),
-        (lambda: k_center(COMM, part(FEATURES.astype(str)), 3), "real numbers are needed"),
+        (lambda: k_center(COMM, part(FEATURES.astype(str)), 3), "features are of type <U32; real numbers"),
         (lambda: k_center(COMM, part(FEATURES), 0), "query_size is 0"),
         (lambda: k_center(COMM, part(FEATURES), 3, excluded=[1500]), "outside 0 to 1499"),
         (lambda: diverse_top_k(COMM, part(SCORES), part(FEATURES), 3, weight=2), "weight is 2"),
