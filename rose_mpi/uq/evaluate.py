@@ -160,7 +160,14 @@ def for_ranges(function: Callable[[int, int], None], count: int, threads: int) -
     """Call ``function(start, stop)`` for ranges that cover ``0:count`` and begin at multiples of CHUNK.
 
     There are more ranges than threads, so that a thread that is held up leaves some to the others.
+
+    Raises
+    ------
+    ScoreError
+        If there is no thread.
     """
+    if threads < 1:
+        raise ScoreError(f"threads is {threads!r}; it must be a whole number from 1 on")
     if threads == 1:
         function(0, count)
         return

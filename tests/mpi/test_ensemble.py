@@ -437,6 +437,14 @@ def test_targets_that_do_not_fit(targets, message):
     assert message in str(error)
 
 
+def test_threads_that_one_rank_cannot_have():
+    threads = 0 if COMM.rank == COMM.size - 1 else 1
+    error = raised_everywhere(
+        lambda: score_ensemble(COMM, [np.zeros(2560)], "predictive_std", 3, threads=threads)
+    )
+    assert str(error) == "threads is 0; it must be a whole number from 1 on"
+
+
 def test_no_predictions_anywhere():
     assert "no predictions" in str(raised_everywhere(lambda: score_ensemble(COMM, [], "margin", 3)))
 
