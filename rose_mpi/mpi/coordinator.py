@@ -82,6 +82,11 @@ class Coordinator:
             return f"task {self._stages.first}"
         return self._stuck or ("the scoring of an ensemble" if self._predictions else "")
 
+    @property
+    def runs_programs(self) -> bool:
+        """Whether a task under way is a program."""
+        return self._stages.programs > 0
+
     def carry_out(self, wish: Callable[[], None]) -> None:
         """Do what a learner wishes, but not before lost ranks have been replaced."""
         if self._recovery.awaits:

@@ -138,6 +138,7 @@ class Node:
         worker = Worker(context, self.channel, self.runner, self.progress, settings.tasks_per_rank)
         self.progress.watch(worker.fileno(), worker.collect)
         self.progress.flush = worker.flush
+        self.progress.programs.append(lambda: worker.runs_programs)
         return worker
 
     def _kernels(self, settings: m.Settings) -> KernelWarming:

@@ -24,7 +24,7 @@ SLEEP_SHARE: Final = 0.05
 """Each sleep lasts this part of the time since the last event."""
 
 SLEEP_SHARE_BESIDE_PROGRAMS: Final = 1.0
-"""The same while programs of this rank need its cores."""
+"""The same while programs need the cores."""
 
 LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
@@ -49,8 +49,8 @@ class Progress:
     ----------
     longest_sleep:
         Between two looks for messages, in seconds.
-    spins:
-        Whether the thread looks all the time after an event: not while programs of this rank need its cores.
+    programs:
+        Each tells whether programs run: they need the cores, which looking all the time after an event takes.
     flush:
         Called when all that has come was handled.
     """
@@ -59,7 +59,7 @@ class Progress:
         self.channel = channel
         self.handle: Callable[[int, Message], None] = lambda rank, message: None
         self.longest_sleep = LONGEST_SLEEP
-        self.spins = True
+        self.programs: list[Callable[[], bool]] = []
         self.flush: Callable[[], None] = lambda: None
         self._alone = alone
         self._posted: deque[Callable[[], None]] = deque()
@@ -143,11 +143,12 @@ class Progress:
         due = max(0.0, self._timers[0][0] - time.perf_counter()) if self._timers else None
         if self._alone and self.channel.idle and not self._stopping:
             return due
-        if idle < SPIN_SECONDS and self.spins:
+        spins = not any(run() for run in self.programs)
+        if idle < SPIN_SECONDS and spins:
             os.sched_yield()
             return 0.0
         longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
-        share = SLEEP_SHARE if self.spins else SLEEP_SHARE_BESIDE_PROGRAMS
+        share = SLEEP_SHARE if spins else SLEEP_SHARE_BESIDE_PROGRAMS
         sleep = min(max(idle, SPIN_SECONDS) * share, longest)
         return sleep if due is None else min(sleep, due)
 

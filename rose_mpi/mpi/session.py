@@ -141,6 +141,8 @@ class Session:
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
             }
         )
+        if len(self._by_host()) == 1:
+            self._node.progress.programs.append(lambda: coordinator.runs_programs)
         self._node.progress.post(lambda: self._welcome(settings, self._running(dedicated)))
         self._node.progress.post(coordinator.begin)
         self._node.progress.post(lambda: self._losses.watch(coordinator, rank_timeout))

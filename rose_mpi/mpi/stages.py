@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from rose_mpi.mpi.answering import answer
-from rose_mpi.tasks import TaskCall, TaskId, TaskResult
+from rose_mpi.tasks import TaskCall, TaskId, TaskResult, runs_in_rank
 
 
 @dataclass(slots=True, eq=False)
@@ -38,9 +38,16 @@ class Stage:
 
 
 class Stages:
-    """Finds the stage of a task that has not come to its end."""
+    """Finds the stage of a task that has not come to its end.
+
+    Attributes
+    ----------
+    programs:
+        How many of these tasks are programs.
+    """
 
     def __init__(self) -> None:
+        self.programs = 0
         self._of: dict[TaskId, Stage] = {}
         self._untold: set[TaskId] = set()
 
@@ -59,6 +66,7 @@ class Stages:
     def add(self, stage: Stage) -> None:
         """A stage begins."""
         self._of.update(dict.fromkeys(stage.calls, stage))
+        self.programs += sum(not runs_in_rank(call.work) for call in stage.calls.values())
         if not stage.told:
             self._untold.update(stage.calls)
 
@@ -92,6 +100,7 @@ class Stages:
     def settle(self, task: TaskId, result: TaskResult | None) -> Stage:
         """Note what came of a task, and answer for its stage if it was the last."""
         stage = self._of.pop(task)
+        self.programs -= not runs_in_rank(stage.calls[task].work)
         self._untold.discard(task)
         if result:
             stage.results[task] = result

@@ -79,6 +79,11 @@ class Worker:
         """What can be read when :meth:`collect` has something to do."""
         return self._helper.fileno()
 
+    @property
+    def runs_programs(self) -> bool:
+        """Whether processes run, or wait for their turn."""
+        return bool(self._running)
+
     def run(self, leader: int, order: RunTask) -> None:
         """Start an attempt of a task."""
         if runs_in_rank(order.call.work):
@@ -128,7 +133,6 @@ class Worker:
         self._start_waiting()
         self._outcomes.tell(ended)
         self._give_back(self._helper.take_returned())
-        self._progress.spins = not self._running
 
     def orphan(self) -> list[Held]:
         """Go on without leaders; returns what runs, or waits at the helper, and what came of others."""
@@ -204,7 +208,6 @@ class Worker:
             return
         self._running[spawn.token] = _Running(given, spawn, isolated, gpus)
         self._starting.append(spawn)
-        self._progress.spins = False
 
     def _end(self, token: str) -> None:
         """End a process, of which the helper must have been told."""

@@ -31,7 +31,6 @@ class Links:
 
     rank = 3
     epoch = 0
-    spins = True
 
     def __init__(self):
         self.sent = deque()
