@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.entropies import PIECE, SUMS, TERMS, sum_with_terms
 from rose_mpi.uq.kernels.jit import jit
-from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x, x_log_x_for
+from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x
 from rose_mpi.uq.kernels.sums import misses_one, row, sum_members, tile_size
 
 _SMALLEST_PROBABILITY = 2.0**-52
@@ -60,7 +60,6 @@ def mutual_information(
     """Entropy of the mean less the mean entropy, in nats: H(E_m p) - E_m H(p) (Houlsby et al. 2011)."""
     members = offsets.size
     reciprocal = 1.0 / members
-    like = values.dtype.type(0)
     suspect = False
     tile = max(1, PIECE // classes)
     totals, terms, sums = np.empty((tile, classes)), np.empty((tile, classes)), np.empty(SUMS)
@@ -75,7 +74,7 @@ def mutual_information(
             for i in range(length):
                 mean = quotient(sums[i], float(members), reciprocal)
                 piece_totals[i] = sums[i]
-                piece_terms[i] = sums[TERMS + i] * reciprocal - x_log_x_for(like, mean)
+                piece_terms[i] = sums[TERMS + i] * reciprocal - x_log_x(mean)
         suspect |= misses_one(totals[:count], members)
         for i in range(count):
             information = 0.0

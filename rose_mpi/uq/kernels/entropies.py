@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
-from rose_mpi.uq.kernels.logarithm import x_log_x_for
+from rose_mpi.uq.kernels.logarithm import x_log_x
 from rose_mpi.uq.kernels.sums import HIGHEST, LOWEST, row
 
 PIECE = 8192
@@ -43,7 +43,7 @@ def _add_eight(
             low = value if value < low else low
             high = value if value > high else high
             total += np.float64(value)
-            terms += x_log_x_for(value, value)
+            terms += x_log_x(np.float64(value))
         outside |= (low < lowest) | (high > highest)
         sums[i] = total
         sums[TERMS + i] = terms
@@ -57,7 +57,7 @@ def _add_one(values: NDArray[np.floating], sums: NDArray[np.float64]) -> bool:
     for i in range(values.size):
         outside |= (values[i] < lowest) | (values[i] > highest)
         sums[i] += np.float64(values[i])
-        sums[TERMS + i] += x_log_x_for(values[i], values[i])
+        sums[TERMS + i] += x_log_x(np.float64(values[i]))
     return outside
 
 

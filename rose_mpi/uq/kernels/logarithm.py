@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from rose_mpi.uq.kernels.jit import jit
 
@@ -34,23 +34,18 @@ fused = cast(Callable[[float, float, float], float], intrinsic(_type_fused))
 
 
 @jit
-def _reduced(x: float) -> tuple[float, float]:
-    """``e`` and ``s = (m - 1) / (m + 1)``, where ``x = 2**e m`` with ``m`` between the roots of 1/2 and 2."""
+def natural_log(x: float) -> float:
+    """Logarithm of a positive normal number, to 2 units in the last place; finite for 0.
+
+    ``x = 2**e m`` with ``m`` between the roots of 1/2 and 2, and ``log m = 2 artanh s`` with
+    ``s = (m - 1) / (m + 1)``, as ``2 s`` and ``s**3`` times a polynomial in ``s**2`` that agrees with the
+    series at the Chebyshev nodes: it is off by less than 2**-57 of the whole.
+    """
     bits = np.float64(x).view(np.int64)
     shifted = bits + (_ONE - _ROOT_HALF)
     exponent = np.int64((shifted >> 52) | _TWO_52).view(np.float64) - (2.0**52 + 1023.0)
     m = np.int64((shifted & _MANTISSA) + _ROOT_HALF).view(np.float64)
-    return exponent, (m - 1.0) / (m + 1.0)
-
-
-@jit
-def natural_log(x: float) -> float:
-    """Logarithm of a positive normal number, to 2 units in the last place; finite for 0.
-
-    ``log m = 2 artanh s``, as ``2 s`` and ``s**3`` times a polynomial in ``s**2`` that agrees with the series
-    at the Chebyshev nodes: it is off by less than 2**-57 of the whole.
-    """
-    exponent, s = _reduced(x)
+    s = (m - 1.0) / (m + 1.0)
     z = s * s
     series = fused(0.14616452869728275, z, 0.1533172134166052)
     series = fused(series, z, 0.18182889132993904)
@@ -58,19 +53,6 @@ def natural_log(x: float) -> float:
     series = fused(series, z, 0.2857142862597607)
     series = fused(series, z, 0.39999999999899505)
     series = fused(series, z, 0.666666666666667)
-    series = fused(series, z, 2.0)
-    return fused(exponent, _LOG_2, s * series)
-
-
-@jit
-def short_log(x: float) -> float:
-    """The same by a shorter polynomial, off by less than 2**-43 of the whole: enough for float32 numbers."""
-    exponent, s = _reduced(x)
-    z = s * s
-    series = fused(0.19362653714202008, z, 0.22191400830308503)
-    series = fused(series, z, 0.2857175453591449)
-    series = fused(series, z, 0.3999999879733759)
-    series = fused(series, z, 0.6666666666737509)
     series = fused(series, z, 2.0)
     return fused(exponent, _LOG_2, s * series)
 
@@ -90,19 +72,3 @@ def x_log_x(x: float) -> float:
     """``x log x``, which is 0 for 0 and counts as 0 for less."""
     x = 0.0 if x < 0.0 else x
     return x * natural_log(x)
-
-
-def x_log_x_for(value: Any, x: float) -> float:
-    """:func:`x_log_x` as exactly as numbers of the type of ``value`` are worth; for compiled code only."""
-    raise NotImplementedError
-
-
-@overload(x_log_x_for, jit_options={"error_model": "numpy"})
-def _x_log_x_for(value: Any, x: Any) -> Any:
-    log = short_log if value == types.float32 else natural_log
-
-    def of(value: Any, x: Any) -> Any:
-        p = np.float64(x) if x > 0.0 else 0.0
-        return p * log(p)
-
-    return of
