@@ -1,0 +1,116 @@
+"""What handing out over processes and threads costs without any work: relays in Python that pass one byte on.
+
+    python benchmarks/relays.py
+
+A program that is asked for through two processes, as rank 0 does through a leader and its helper process; and
+a byte that goes from thread to thread, to another process, there from thread to thread and back, as the
+call of a function and its result do. No hand-out over as many can be quicker; `dispatch.py` shows ours.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+
+from floors import python_seconds
+
+TASKS, ROUNDS = 300, 5
+Ask = Callable[[], object]
+DIRECT = "spawn and wait in Python"
+THROUGH = "the same, asked for through two processes"
+BYTE = "a byte through four threads of two processes"
+
+
+def process(serve: Callable[[socket.socket], None]) -> socket.socket:
+    """A process that serves one end of a connection; returns the other end."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        serve(theirs)
+        os._exit(0)
+    theirs.close()
+    return ours
+
+
+def start_programs(upper: socket.socket) -> None:
+    """Start a program for each byte, and answer at its end."""
+    while byte := upper.recv(1):
+        python_seconds(1, 1)
+        upper.sendall(byte)
+
+
+def pass_on(upper: socket.socket) -> None:
+    """Hand each byte to a process that starts programs."""
+    lower = process(start_programs)
+    while byte := upper.recv(1):
+        lower.sendall(byte)
+        upper.sendall(lower.recv(1))
+
+
+def answer_calls(upper: socket.socket) -> None:
+    """Have another thread answer each byte."""
+    ask = by_another_thread(lambda: b"x")
+    while upper.recv(1):
+        ask()
+        upper.sendall(b"x")
+
+
+def by_another_thread(ask: Ask) -> Ask:
+    """Have a thread ask, and wait for it."""
+    calls: SimpleQueue[None] = SimpleQueue()
+    answers: SimpleQueue[object] = SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            calls.get()
+            answers.put(ask())
+
+    threading.Thread(target=serve, daemon=True).start()
+
+    def hand_over() -> object:
+        calls.put(None)
+        return answers.get()
+
+    return hand_over
+
+
+def over(connection: socket.socket) -> object:
+    """One round trip."""
+    connection.sendall(b"x")
+    return connection.recv(1)
+
+
+def median_seconds(ask: Ask) -> float:
+    """Of so many round trips."""
+    times = []
+    for _ in range(TASKS):
+        start = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure by turns."""
+    asks: dict[str, Ask] = {
+        DIRECT: partial(python_seconds, 1, 1),
+        THROUGH: partial(over, process(pass_on)),
+        BYTE: by_another_thread(partial(over, process(answer_calls))),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in asks}
+    for _ in range(ROUNDS):
+        for name, ask in asks.items():
+            seconds[name].append(median_seconds(ask))
+
+    from jobs import show  # it starts MPI, which must not be there when processes are forked
+
+    show("bare relays", seconds, "s")
+
+
+main()
