@@ -10,12 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_mpi.uq.kernels.divergence import mean_divergence
 from rose_mpi.uq.kernels.entropies import PIECE, SUMS, TERMS, sum_with_terms
 from rose_mpi.uq.kernels.jit import jit
 from rose_mpi.uq.kernels.logarithm import natural_log, quotient, x_log_x
 from rose_mpi.uq.kernels.sums import misses_one, row, sum_members, tile_size
 
 _SMALLEST_PROBABILITY = 2.0**-52
+_NEARLY_AGREED = 2.0**-11
+_NEARLY_AGREED_IN_FLOAT32 = 2.0**-30
 
 
 @jit
@@ -57,12 +60,18 @@ def mutual_information(
     start: int,
     stop: int,
 ) -> bool:
-    """Entropy of the mean less the mean entropy, in nats: H(E_m p) - E_m H(p) (Houlsby et al. 2011)."""
+    """Entropy of the mean less the mean entropy, in nats: H(E_m p) - E_m H(p) (Houlsby et al. 2011).
+
+    Where members so nearly agree that its digits cancel, it is the mean divergence from their mean, which is
+    the same and takes longer.
+    """
     members = offsets.size
     reciprocal = 1.0 / members
     suspect = False
     tile = max(1, PIECE // classes)
     totals, terms, sums = np.empty((tile, classes)), np.empty((tile, classes)), np.empty(SUMS)
+    means = np.empty(classes)
+    agreed = _NEARLY_AGREED if values.itemsize == 8 else _NEARLY_AGREED_IN_FLOAT32
     flat_totals, flat_terms = totals.reshape(-1), terms.reshape(-1)
     for first in range(start, stop, tile):
         count = min(tile, stop - first)
@@ -80,6 +89,10 @@ def mutual_information(
             information = 0.0
             for k in range(classes):
                 information += terms[i, k]
+            if information < agreed:
+                for k in range(classes):
+                    means[k] = quotient(totals[i, k], float(members), reciprocal)
+                information = mean_divergence(values, offsets, (first + i) * classes, means)
             scores[first + i] = max(information, 0.0)
     return suspect
 

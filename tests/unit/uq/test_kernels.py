@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 import scipy.special
@@ -252,6 +254,23 @@ def test_logarithm(spread):
     numbers = np.exp(np.random.default_rng(4).uniform(-spread, spread, 5000))
     values = np.array([natural_log(number) for number in numbers])
     np.testing.assert_allclose(values, np.log(numbers), rtol=4.5e-16)
+
+
+@pytest.mark.parametrize("disagreement", [1.0, 0.1, 0.03, 1e-3, 1e-6])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-12)])
+def test_mutual_information_keeps_its_digits_where_members_nearly_agree(dtype, tolerance, disagreement):
+    rng = np.random.default_rng(9)
+    predictions = rng.dirichlet(np.ones(5), 8) * np.exp(disagreement * rng.normal(size=(7, 8, 5)))
+    predictions = (predictions / predictions.sum(axis=2, keepdims=True)).astype(dtype)
+    expected = []
+    with localcontext(prec=50):
+        for candidate in range(8):
+            p = [[Decimal(float(x)) for x in rows] for rows in predictions[:, candidate]]
+            means = [sum(column) / 7 for column in zip(*p, strict=True)]
+            terms = [x * (x / mean).ln() for rows in p for x, mean in zip(rows, means, strict=True)]
+            expected.append(float(sum(terms) / 7))
+    scores = score("mutual_information", CLASSIFICATION, predictions)
+    np.testing.assert_allclose(scores, expected, rtol=tolerance)
 
 
 @pytest.mark.parametrize("classes", [1, 3, 8191, 8192, 8193, 20_000])
