@@ -4,7 +4,8 @@
 
 A program that is asked for through two processes, as rank 0 does through a leader and its helper process; and
 a byte that goes from thread to thread, to another process, there from thread to thread and back, as the
-call of a function and its result do. No hand-out over as many can be quicker; `dispatch.py` shows ours.
+call of a function and its result do. Once where the system puts them, and once all on one core, where nobody
+has to wake another core; `dispatch.py` shows ours.
 """
 
 from __future__ import annotations
@@ -38,27 +39,26 @@ def process(serve: Callable[[socket.socket], None]) -> socket.socket:
     return ours
 
 
+def answer(upper: socket.socket, ask: Ask) -> None:
+    """Ask for each byte that comes, and answer then."""
+    while byte := upper.recv(1):
+        ask()
+        upper.sendall(byte)
+
+
 def start_programs(upper: socket.socket) -> None:
     """Start a program for each byte, and answer at its end."""
-    while byte := upper.recv(1):
-        python_seconds(1, 1)
-        upper.sendall(byte)
+    answer(upper, partial(python_seconds, 1, 1))
 
 
 def pass_on(upper: socket.socket) -> None:
     """Hand each byte to a process that starts programs."""
-    lower = process(start_programs)
-    while byte := upper.recv(1):
-        lower.sendall(byte)
-        upper.sendall(lower.recv(1))
+    answer(upper, partial(over, process(start_programs)))
 
 
 def answer_calls(upper: socket.socket) -> None:
     """Have another thread answer each byte."""
-    ask = by_another_thread(lambda: b"x")
-    while upper.recv(1):
-        ask()
-        upper.sendall(b"x")
+    answer(upper, by_another_thread(lambda: b"x"))
 
 
 def by_another_thread(ask: Ask) -> Ask:
@@ -96,8 +96,8 @@ def median_seconds(ask: Ask) -> float:
     return statistics.median(times)
 
 
-def main() -> None:
-    """Measure by turns."""
+def medians() -> dict[str, list[float]]:
+    """Measure by turns, on the cores that this process may use."""
     asks: dict[str, Ask] = {
         DIRECT: partial(python_seconds, 1, 1),
         THROUGH: partial(over, process(pass_on)),
@@ -107,10 +107,19 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, ask in asks.items():
             seconds[name].append(median_seconds(ask))
+    return seconds
+
+
+def main() -> None:
+    """Measure on all cores, and on one."""
+    found = {"all cores": medians()}
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    found["one core"] = medians()
 
     from jobs import show  # it starts MPI, which must not be there when processes are forked
 
-    show("bare relays", seconds, "s")
+    for cores, seconds in found.items():
+        show(f"bare relays, {cores}", seconds, "s")
 
 
 main()
