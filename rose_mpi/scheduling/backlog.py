@@ -59,7 +59,7 @@ class Backlog:
         """Whether a task may wait on a rank."""
         return _may_wait(call.work) and self.expected(call) < SHORT
 
-    def has_room(self, rank: int, ahead: int = AHEAD) -> bool:
+    def has_room(self, rank: int, ahead: int) -> bool:
         """Whether a rank that has a task, and work for less than ``ahead``, may be given another."""
         return self._before.get(rank, UNKNOWN) < ahead * self._slots and rank not in self._late
 

@@ -15,10 +15,10 @@ from rose_mpi.uq.bald import choose_jointly, shortlist_size
 from rose_mpi.uq.batches import BATCH_BALD, K_CENTER, POWER, TOP
 from rose_mpi.uq.centers import k_center
 from rose_mpi.uq.diverse import diverse_top_k
-from rose_mpi.uq.parts import Part, best_of, gathered
+from rose_mpi.uq.parts import Part, best_here, best_of, gathered
 from rose_mpi.uq.plan import Plan
 from rose_mpi.uq.power import power_sample
-from rose_mpi.uq.selection import Selection, merge, top_k
+from rose_mpi.uq.selection import Selection, merge
 from rose_mpi.uq.thompson import drawn_members, sampled_values
 
 _SLICE: Final = 1 << 16
@@ -122,8 +122,5 @@ def _best_to_one(plan: Plan, rows: NDArray[Any], excluded: NDArray[np.int64]) ->
     found = []
     for first in range(0, len(rows), _SLICE):
         values = sampled_values(rows[first : first + _SLICE].reshape(1, -1), 0, plan.metric)
-        part = Part(first, len(values), len(rows), excluded)
-        kept = np.flatnonzero(part.kept)
-        best = top_k(values[kept], plan.k, indices=kept)
-        found.append(Selection(best.indices + first, best.scores))
+        found.append(best_here(Part(first, len(values), len(rows), excluded), values, plan.k))
     return merge(found, plan.k)

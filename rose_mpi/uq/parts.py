@@ -98,17 +98,21 @@ def part_of(comm: Communicator, count: int, excluded: ArrayLike | None) -> Part:
     return agreed(comm, part)
 
 
+def best_here(part: Part, values: NDArray[np.float64], k: int, *, minimise: bool = False) -> Selection:
+    """The ``k`` best of a part among the candidates that may be chosen, by their places in the pool."""
+    if len(part.own_excluded):
+        kept = np.flatnonzero(part.kept)
+        best = top_k(values[kept], k, minimise=minimise, indices=kept)
+    else:
+        best = top_k(values, k, minimise=minimise)
+    return Selection(best.indices + part.first, best.scores)
+
+
 def best_of(
     comm: Communicator, part: Part, values: NDArray[np.float64], k: int, *, minimise: bool = False
 ) -> Selection:
     """The ``k`` best of all parts among the candidates that may be chosen. Collective."""
-    if len(part.own_excluded):
-        kept = np.flatnonzero(part.kept)
-        own = top_k(values[kept], k, minimise=minimise, indices=kept)
-    else:
-        own = top_k(values, k, minimise=minimise)
-    best = Selection(own.indices + part.first, own.scores)
-    return merge(comm.allgather(best), k, minimise=minimise)
+    return merge(comm.allgather(best_here(part, values, k, minimise=minimise)), k, minimise=minimise)
 
 
 def leading(comm: Communicator, part: Part, values: NDArray[np.float64]) -> Candidate:

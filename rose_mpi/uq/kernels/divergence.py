@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rose_mpi.uq.kernels.jit import jit
 from rose_mpi.uq.kernels.logarithm import natural_log, x_log_x
+from rose_mpi.uq.kernels.sums import row
 
 _NEAR = 0.125
 _SMALLEST = 2.0**-1022
@@ -38,7 +39,7 @@ def mean_divergence(
     """What the members' probabilities from the place ``first`` on diverge from their means, on average."""
     total = 0.0
     for member in range(offsets.size):
-        rows = values[offsets[member] + first : offsets[member] + first + means.size]
+        said = row(values, offsets, member, first, first + means.size)
         for k in range(means.size):
-            total += divergence(max(np.float64(rows[k]), 0.0), means[k])
+            total += divergence(max(np.float64(said[k]), 0.0), means[k])
     return total / offsets.size
