@@ -1,4 +1,8 @@
-"""What no task runner can beat: bare loops that start processes and wait for them."""
+"""What no task runner can beat: bare loops that start processes and wait for them.
+
+They start them with what tasks are started with, so that they can be compared within a job: without the
+launcher's variables, whose folders every program would search for its libraries.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,19 @@ import time
 from functools import cache
 from pathlib import Path
 
+from rose_mpi.execution.environment import scrubbed
+
 PROGRAM = "/bin/true"
+ENVIRONMENT = scrubbed(os.environ)
 
 
 def c_seconds(tasks: int, in_flight: int) -> float | None:
-    """Seconds of a loop in C around ``posix_spawn``; ``None`` where there is no C compiler."""
+    """Seconds of a loop in C around ``posix_spawn``, as a session of its own; ``None``: no C compiler."""
     loop = _compiled()
     if loop is None:
         return None
-    return float(subprocess.check_output([loop, PROGRAM, str(tasks), str(in_flight)]))
+    command = [loop, PROGRAM, str(tasks), str(in_flight)]
+    return float(subprocess.check_output(command, env=ENVIRONMENT, start_new_session=True))
 
 
 def python_seconds(tasks: int, in_flight: int) -> float:
@@ -29,7 +37,7 @@ def python_seconds(tasks: int, in_flight: int) -> float:
         if running == in_flight:
             os.wait()
             running -= 1
-        os.posix_spawn(PROGRAM, [PROGRAM], os.environ)
+        os.posix_spawn(PROGRAM, [PROGRAM], ENVIRONMENT)
         running += 1
     while running:
         os.wait()
