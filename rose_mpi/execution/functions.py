@@ -80,8 +80,7 @@ def function_result(
     except TaskError as reason:
         status, error = TaskStatus.FAILED, str(reason)
     except BaseException as reason:  # whatever it raises is the task's failure, not the rank's
-        status = TaskStatus.FAILED
-        error = f"{_said(reason)} (on rank {context.rank}, {context.host})\n{_traceback(reason)}"
+        status, error = TaskStatus.FAILED, _told(reason, f"(on rank {context.rank}, {context.host})")
     return TaskResult(
         id=call.id,
         attempt=attempt,
@@ -192,9 +191,20 @@ def _module(name: str, root: str) -> ModuleType:
         raise
 
 
+def _told(error: BaseException, where: str) -> str:
+    """What an exception says, and its traceback; its type alone if its own methods fail."""
+    try:
+        return f"{_said(error)} {where}\n{_traceback(error)}"
+    except BaseException as failure:
+        kind = type(error).__name__
+        return f"{kind} {where}\n(its traceback cannot be shown: {type(failure).__name__})"
+
+
 def _said(error: BaseException) -> str:
     """What an exception says, in one line."""
-    said = traceback.format_exception_only(error)[-1].strip().splitlines()
+    told = traceback.TracebackException(type(error), error, None)
+    told.__notes__ = None
+    said = [*told.format_exception_only()][-1].strip().splitlines()
     return said[0] if said else type(error).__name__
 
 

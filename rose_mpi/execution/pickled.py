@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final, Literal
 
 import cloudpickle
 import numpy as np
@@ -12,6 +13,9 @@ import numpy as np
 from rose_mpi.errors import ResultError, UsageError
 from rose_mpi.execution.values import plain_value
 from rose_mpi.tasks import FileArray, Pickled, RankArray
+
+LONGEST_HEADER: Final = 1 << 24
+"""Bytes of what an ``.npy`` file says of its array: thousands of named fields, at most."""
 
 
 def pickled_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
@@ -34,6 +38,20 @@ def unpickled_call(data: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], di
     return function, tuple(python_value(arg, mapped=False) for arg in args), kwargs
 
 
+def unpickled(data: bytes) -> Any:
+    """What a function returned or registered, pickled where it ran.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be unpacked here.
+    """
+    try:
+        return pickle.loads(data)
+    except Exception as error:
+        raise ResultError(f"its result cannot be unpickled: {type(error).__name__}: {error}") from error
+
+
 def sendable_value(value: Any) -> Any:
     """What a function returned, as a JSON value where that loses nothing, else pickled.
 
@@ -42,11 +60,9 @@ def sendable_value(value: Any) -> Any:
     ResultError
         If it can neither be said in JSON nor pickled.
     """
-    if not _holds_tuple(value):
-        try:
+    with suppress(ResultError, RecursionError):  # it is no JSON, or deeply nested
+        if not _holds_tuple(value):
             return plain_value(value)
-        except (ResultError, RecursionError):
-            pass
     try:
         return Pickled(cloudpickle.dumps(value))
     except Exception as error:
@@ -64,14 +80,20 @@ def python_value(value: Any, *, mapped: bool = True) -> Any:
     ----------
     mapped:
         Map arrays in ``.npy`` files into memory, read-only, in place of reading them.
+
+    Raises
+    ------
+    ResultError
+        If a pickled value cannot be unpacked.
     """
     if isinstance(value, Pickled):
-        return pickle.loads(value.data)
+        return unpickled(value.data)
     if isinstance(value, RankArray):
         return None
     if not isinstance(value, FileArray):
         return value
-    loaded = np.load(value.path, allow_pickle=False, mmap_mode="r" if mapped else None)
+    mode: Literal["r"] | None = "r" if mapped else None
+    loaded = np.load(value.path, allow_pickle=False, mmap_mode=mode, max_header_size=LONGEST_HEADER)
     if isinstance(loaded, np.ndarray):
         return loaded
     with loaded:

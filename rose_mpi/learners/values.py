@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from rose_mpi.errors import ResultError
+from rose_mpi.execution.pickled import unpickled
 from rose_mpi.nearest import did_you_mean
 from rose_mpi.tasks import Pickled, TaskResult
 from rose_mpi.uq.scores import Scores
@@ -30,7 +32,7 @@ def metric_of(value: Any, metric: str, task: str) -> float:
     ResultError
         If there is no such number or it is not finite.
     """
-    value = python_value(value)
+    value = _python_value(value)
     number = value.get(metric, value.get(METRIC_VALUE)) if isinstance(value, Mapping) else value
     if isinstance(number, str):
         number = _number_in(number)
@@ -59,7 +61,7 @@ def scores_of(value: Any, metric: str, task: str) -> Scores:
     ResultError
         If there is no such number, or the lists do not fit.
     """
-    value = python_value(value)
+    value = _python_value(value)
     uncertainty = metric_of(value, metric, task)
     chosen = value if isinstance(value, Mapping) else {}
     indices, scores = chosen.get("indices", []), chosen.get("scores")
@@ -80,10 +82,20 @@ def scores_of(value: Any, metric: str, task: str) -> Scores:
 
 
 def state_of(result: TaskResult) -> dict[str, Any]:
-    """What a task made known by name: the mapping that it returned, and what it registered."""
-    value = python_value(result.value)
+    """What a task made known by name: the mapping that it returned, and what it registered.
+
+    Raises
+    ------
+    ResultError
+        If that cannot be unpickled.
+    """
+    value = unpacked(result).value
     state = {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
-    return state | (pickle.loads(result.registered) if result.registered else {})
+    if not result.registered:
+        return state
+    with _naming(result):
+        registered: dict[str, Any] = unpickled(result.registered)
+    return state | registered
 
 
 def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -98,9 +110,31 @@ def combined(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def python_value(value: Any) -> Any:
-    """A task's value, unpacked if it is one that JSON cannot say."""
-    return pickle.loads(value.data) if isinstance(value, Pickled) else value
+def unpacked(result: TaskResult) -> TaskResult:
+    """The result with its value unpacked, if it is one that JSON cannot say.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be.
+    """
+    if not isinstance(result.value, Pickled):
+        return result
+    with _naming(result):
+        return replace(result, value=unpickled(result.value.data))
+
+
+@contextmanager
+def _naming(result: TaskResult) -> Iterator[None]:
+    """Say whose result it is that cannot be used."""
+    try:
+        yield
+    except ResultError as error:
+        raise ResultError(f"task {result.id}: {error}") from error
+
+
+def _python_value(value: Any) -> Any:
+    return unpickled(value.data) if isinstance(value, Pickled) else value
 
 
 def _are_candidates(value: Any) -> bool:

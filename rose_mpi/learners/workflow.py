@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 
-from msgspec.structs import replace
-
 from rose_mpi.errors import RoseError, TaskError
 from rose_mpi.events import IterationFinished, LearnerFinished, LearnerStarted, StopReason
 from rose_mpi.execution.pickled import python_value
@@ -27,9 +25,9 @@ from rose_mpi.learners.registry import StateRegistry
 from rose_mpi.learners.seeds import seed_of
 from rose_mpi.learners.spec import Criterion, LearnerKind
 from rose_mpi.learners.task_function import TaskFunction
-from rose_mpi.learners.values import combined, metric_of, state_of
+from rose_mpi.learners.values import combined, metric_of, state_of, unpacked
 from rose_mpi.metrics import compare
-from rose_mpi.tasks import Pickled, TaskCall, TaskId, TaskResult
+from rose_mpi.tasks import TaskCall, TaskId, TaskResult
 
 T = TypeVar("T")
 
@@ -146,8 +144,7 @@ class Workflow:
         (result,) = await self._engine.executor.run_stage([call])
         if not result.done:
             raise TaskError(f"task {task} {result.status}: {result.error}")
-        if isinstance(result.value, Pickled):
-            result = replace(result, value=python_value(result.value))
+        result = unpacked(result)
         state = self._states[task] = state_of(result)
         for key, value in state.items():
             self.registry.register(key, value)

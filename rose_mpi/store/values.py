@@ -58,8 +58,11 @@ def registered_text(pickled: bytes) -> str:
     """
     if not pickled:
         return ""
-    state = pickle.loads(pickled)
-    return _JSON.encode(state) if _is_sayable(state) else UNSAYABLE
+    try:
+        state = pickle.loads(pickled)
+        return _JSON.encode(state) if _is_sayable(state) else UNSAYABLE
+    except Exception:  # what the learner is told that cannot use it
+        return UNSAYABLE
 
 
 def _is_sayable(value: Any) -> bool:

@@ -207,6 +207,32 @@ def test_the_machinery_of_imports_is_not_shown(context, name):
     assert "<frozen" not in result.error
 
 
+class Secretive(Exception):
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+def raises(error):
+    raise error
+
+
+def test_an_exception_whose_own_methods_fail_is_a_failure_of_the_task_alone(context):
+    result = result_of_function(context, partial(raises, Secretive()))
+    assert result.status is TaskStatus.FAILED
+    assert result.error.splitlines() == [
+        "Secretive (on rank 3, node7)",
+        "(its traceback cannot be shown: RuntimeError)",
+    ]
+
+
+def test_what_an_exception_says_comes_before_its_notes(context):
+    error = ValueError("bad luck")
+    error.add_note("a note")
+    lines = result_of_function(context, partial(raises, error)).error.splitlines()
+    assert lines[0] == "ValueError: bad luck (on rank 3, node7)"
+    assert lines[-2:] == ["ValueError: bad luck", "a note"]
+
+
 def test_leaving_is_a_failure(context, call):
     assert "SystemExit: 3" in result_of_function(context, partial(call, "leaves")).error
 

@@ -48,6 +48,30 @@ def test_what_json_cannot_say_is_pickled(value):
     assert python_value(sendable_value(value)) == value
 
 
+def test_a_value_that_holds_itself_is_pickled():
+    value = [1]
+    value.append(value)
+    seen = python_value(sendable_value(value))
+    assert seen[0] == 1
+    assert seen[1] is seen
+
+
+def test_arrays_of_many_fields_are_loaded(tmp_path):
+    array = np.zeros(2, [(f"a_field_with_the_number_{number}", "f8") for number in range(1000)])
+    np.save(tmp_path / "a.npy", array)
+    assert python_value(FileArray(str(tmp_path / "a.npy"))).dtype == array.dtype
+
+
+def test_what_cannot_be_unpickled_is_told():
+    with pytest.raises(ResultError, match=r"its result cannot be unpickled: ValueError: invalid literal"):
+        python_value(sendable_value(Unloadable()))
+
+
+class Unloadable:
+    def __reduce__(self):
+        return int, ("no number",)
+
+
 def test_what_cannot_be_sent_is_told():
     with pytest.raises(UsageError, match=r"argument 1 of print cannot be sent"):
         pickled_call(print, (1, (i for i in ())), {})

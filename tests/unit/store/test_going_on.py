@@ -24,7 +24,7 @@ from rose_mpi.store.history import History
 from rose_mpi.store.image import image
 from rose_mpi.store.reader import read_results, read_saved
 from rose_mpi.store.records import decode, encode, record_of
-from rose_mpi.store.values import registered_text
+from rose_mpi.store.values import UNSAYABLE, registered_text
 from rose_mpi.store.writer import ResultsWriter
 from rose_mpi.tasks import TaskId, TaskStatus
 from tests.unit.store.sample import STARTED, T0, campaign, contents, folded, iteration, task
@@ -132,6 +132,13 @@ def test_registered_state_is_said_without_a_change_or_not_at_all(state, text):
 
 def test_no_registered_state_is_no_text():
     assert registered_text(b"") == ""
+
+
+def test_state_that_cannot_be_read_here_is_not_kept():
+    itself = [1]
+    itself.append(itself)
+    assert registered_text(pickle.dumps({"itself": itself})) == UNSAYABLE
+    assert registered_text(b"no pickle") == UNSAYABLE
 
 
 def history(*events):
