@@ -140,7 +140,7 @@ def test_tasks_of_one_kind_do_not_wait_where_the_other_has_its_turn(work):
     known = calls(1, other, "o")
     dispatcher.submit(known, 0.0)
     dispatcher.finished([ended(known[0], 1)], 0.0)
-    ours, others = calls(3, work), calls(3, other, "o")
+    ours, others = calls(3, work), calls(3, other, "o", learner="b")
     dispatcher.submit(ours, 0.0)
     assert starts(dispatcher.submit(others, 0.0)) == []
     given = [each.call for each in dispatcher.finished([ended(ours[0], 1)], 0.0) if isinstance(each, Run)]

@@ -7,14 +7,14 @@ from rose_mpi.scheduling.dispatcher import Dispatcher
 from rose_mpi.scheduling.failures import FailureLimits
 from rose_mpi.scheduling.instructions import Delay, Drop, Report, Run
 from rose_mpi.scheduling.retries import LONGEST_DELAY
-from rose_mpi.tasks import Task, TaskCall, TaskId, TaskResult, TaskStatus
+from rose_mpi.tasks import Function, Task, TaskCall, TaskId, TaskResult, TaskStatus
 from tests.unit.scheduling.cluster import Cluster
 
 FLAKY = Task("flaky", retries=5)
 
 
-def calls(count, learner="a", work=FLAKY):
-    return [TaskCall(TaskId(learner, 0, "s", index), work, seed=0) for index in range(count)]
+def calls(count, learner="a", work=FLAKY, stage="s"):
+    return [TaskCall(TaskId(learner, 0, stage, index), work, seed=0) for index in range(count)]
 
 
 def ended(call, attempt=0, status=TaskStatus.FAILED):
@@ -33,6 +33,26 @@ def test_learners_take_turns_unless_told_otherwise(order, learners):
     dispatcher.submit(calls(2, "a"), 0.0)
     dispatcher.submit(calls(2, "b"), 0.0)
     assert "".join(run.call.id.learner for run in dispatcher.take((1,))) == learners
+
+
+def mixed(learner):
+    """Programs of a learner, and then functions."""
+    works = (*[Task("program")] * 2, *[Function("m:function")] * 2)
+    return [calls(1, learner, work, f"s{number}")[0] for number, work in enumerate(works)]
+
+
+@pytest.mark.parametrize(
+    ("order", "learners"), [(Order.FAIR, ["a", "b"] * 3 + ["a"]), (Order.ARRIVAL, ["a"] * 4 + ["b"] * 3)]
+)
+def test_programs_and_functions_of_a_learner_have_one_turn_and_keep_their_order(order, learners):
+    dispatcher = Dispatcher(slots=1, policy=Policy(order=order))
+    dispatcher.submit([*mixed("a"), *calls(3, "b", Task("program"))], 0.0)
+    runs = dispatcher.take((1,))
+    for run in runs:
+        more = dispatcher.finished([ended(run.call, status=TaskStatus.DONE)], 0.0)
+        runs += [each for each in more if isinstance(each, Run)]
+    assert [run.call.id.learner for run in runs] == learners
+    assert [run.call for run in runs if run.call.id.learner == "a"] == mixed("a")
 
 
 def test_each_repetition_waits_twice_as_long():
