@@ -23,6 +23,9 @@ _FAREWELL = 3
 _KINDS = 4
 """What a tag says: messages, messages whose large data follows, such data, and farewells; and the epoch."""
 
+_AT_ONCE = 4096
+"""Bytes that MPI libraries usually send without waiting for the other side."""
+
 Buffer = bytes | memoryview
 Batch = tuple[int, int, list[Message]]
 
@@ -127,9 +130,9 @@ class Channel:
         return self._farewell.awaited
 
     @property
-    def sending(self) -> bool:
-        """Whether something that was sent has not been received yet."""
-        return bool(self._travelling)
+    def moving(self) -> bool:
+        """Whether something is under way that MPI moves only while this side looks."""
+        return any(len(sent.data) > _AT_ONCE for sent in self._travelling)
 
     @property
     def idle(self) -> bool:

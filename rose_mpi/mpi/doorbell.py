@@ -40,10 +40,8 @@ class Doorbell:
                 self._socket.sendto(b"", address)
 
     def answer(self) -> None:
-        """Take note of all who rang."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.recv(1)
+        """Take note of one who rang."""
+        self._socket.recv(1)
 
     def close(self) -> None:
         """Take the bell down."""

@@ -22,7 +22,7 @@ from rose_mpi.mpi.kernels import KernelWarming
 from rose_mpi.mpi.leader import Leader
 from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, RecallLoan
 from rose_mpi.mpi.loss_messages import Adopt, Alive, EndRank, Inherit, KeepArrays, Regroup, TellAgain
-from rose_mpi.mpi.progress import LONGEST_SLEEP_AMONG_NEIGHBOURS, Progress
+from rose_mpi.mpi.progress import Progress
 from rose_mpi.mpi.scoring import ScoreLead, ScoreMember
 from rose_mpi.mpi.survivor import Survivor
 from rose_mpi.mpi.wide import WideMember
@@ -153,8 +153,7 @@ class Node:
             doorbell = self._doorbell = Doorbell(run, self.world.rank, neighbours)
             self.progress.watch(doorbell.fileno(), doorbell.answer)
             self.channel.ring = doorbell.ring
-        if len(neighbours) == self.world.size:
-            self.progress.longest_sleep = LONGEST_SLEEP_AMONG_NEIGHBOURS
+        self.progress.woken = len(neighbours) == self.world.size
 
     def _beat(self) -> None:
         if not self._leaving:

@@ -29,11 +29,11 @@ SLEEP_SHARE_BESIDE_PROGRAMS: Final = 1.0
 LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
 
-LONGEST_SLEEP_AMONG_NEIGHBOURS: Final = 0.05
-"""The same where all ranks are on one host and wake each other."""
+SLEEP_AMONG_NEIGHBOURS: Final = 0.05
+"""The time between two looks where all ranks are on one host and wake each other."""
 
 SENDING_SLEEP: Final = 0.001
-"""The same while something is being sent: MPI moves large messages only when both sides look."""
+"""Longest time between two looks while MPI moves a message, which it does only when both sides look."""
 
 SELECT_LIMIT: Final = 1024
 """select() takes smaller descriptors only."""
@@ -47,8 +47,8 @@ class Progress:
 
     Attributes
     ----------
-    longest_sleep:
-        Between two looks for messages, in seconds.
+    woken:
+        Whether whoever sends something to this rank wakes it.
     programs:
         Each tells whether programs run: they need the cores, which looking all the time after an event takes.
     flush:
@@ -58,7 +58,7 @@ class Progress:
     def __init__(self, channel: Channel, alone: bool) -> None:
         self.channel = channel
         self.handle: Callable[[int, Message], None] = lambda rank, message: None
-        self.longest_sleep = LONGEST_SLEEP
+        self.woken = False
         self.programs: list[Callable[[], bool]] = []
         self.flush: Callable[[], None] = lambda: None
         self._alone = alone
@@ -66,9 +66,9 @@ class Progress:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
-        self._watched: dict[int, Callable[[], None]] = {}
+        self._watched: dict[int, Callable[[], object]] = {}
         self._epoll = select.epoll()
-        self._epoll.register(self._wake_read, select.EPOLLIN)
+        self.watch(self._wake_read.fileno(), lambda: self._wake_read.recv(4096))
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._sleeps = False
@@ -85,7 +85,7 @@ class Progress:
         """Run ``action`` after so many seconds; in the engine thread."""
         heapq.heappush(self._timers, (time.perf_counter() + seconds, next(self._numbers), action))
 
-    def watch(self, descriptor: int, action: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, action: Callable[[], object]) -> None:
         """Run ``action`` whenever ``descriptor`` can be read."""
         self._watched[descriptor] = action
         self._epoll.register(descriptor, select.EPOLLIN)
@@ -108,10 +108,8 @@ class Progress:
         self._thread = threading.get_ident()
         last_event = time.perf_counter()
         while not (self._stopping and self.channel.left()):
-            if self._step():
+            if self._step() or self._pause(time.perf_counter() - last_event):
                 last_event = time.perf_counter()
-            else:
-                self._pause(time.perf_counter() - last_event)
         self._epoll.close()
         self._wake_read.close()
         self._wake_write.close()
@@ -129,15 +127,15 @@ class Progress:
         self.channel.flush()
         return busy
 
-    def _pause(self, idle: float) -> None:
+    def _pause(self, idle: float) -> bool:
+        """Wait for something to happen, and take note of it; whether anything has."""
         patience = self._patience(idle)
         self._sleeps = patience != 0.0
-        for descriptor, _ in self._await(0.0 if self._posted else patience):
-            if descriptor == self._wake_read.fileno():
-                self._wake_read.recv(4096)
-            else:
-                self.post(self._watched[descriptor])
+        readable = self._await(0.0 if self._posted else patience)
         self._sleeps = False
+        for descriptor, _ in readable:
+            self._watched[descriptor]()
+        return bool(readable)
 
     def _patience(self, idle: float) -> float | None:
         due = max(0.0, self._timers[0][0] - time.perf_counter()) if self._timers else None
@@ -147,10 +145,14 @@ class Progress:
         if idle < SPIN_SECONDS and spins:
             os.sched_yield()
             return 0.0
-        longest = SENDING_SLEEP if self.channel.sending or self._stopping else self.longest_sleep
-        share = SLEEP_SHARE if spins else SLEEP_SHARE_BESIDE_PROGRAMS
-        sleep = min(max(idle, SPIN_SECONDS) * share, longest)
+        sleep = self._sleep(idle, SLEEP_SHARE if spins else SLEEP_SHARE_BESIDE_PROGRAMS)
         return sleep if due is None else min(sleep, due)
+
+    def _sleep(self, idle: float, share: float) -> float:
+        moving = self.channel.moving or self._stopping
+        if self.woken and not moving:
+            return SLEEP_AMONG_NEIGHBOURS if self.channel.idle else LONGEST_SLEEP
+        return min(max(idle, SPIN_SECONDS) * share, SENDING_SLEEP if moving else LONGEST_SLEEP)
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
         """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""

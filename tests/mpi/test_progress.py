@@ -12,7 +12,7 @@ from rose_mpi.mpi.progress import Progress
 class Silence:
     """A channel on which nothing comes."""
 
-    sending = False
+    moving = False
     idle = True
 
     def receive(self):
