@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from rose_mpi.tasks import TaskId
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPaths:
+class TaskPaths(Struct, frozen=True):
     """Where one attempt of a task works, leaves its result (it adds a suffix) and its output.
 
     Text, since they are composed for every task, and the parts of a path would take ten times as long.

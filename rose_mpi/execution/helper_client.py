@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import select
@@ -216,7 +215,7 @@ class Helper:
         ]
 
 
-_fields = attrgetter(*(each.name for each in dataclasses.fields(Spawn)))
+_fields = attrgetter(*Spawn.__struct_fields__)
 
 
 def _interpreter() -> list[str]:

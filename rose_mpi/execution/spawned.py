@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+
+class Spawn(Struct, frozen=True):
     """A process to start.
 
     Attributes
@@ -37,8 +38,7 @@ class Spawn:
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """How a process ended; times are seconds since 1970-01-01.
 
     Attributes

@@ -3,7 +3,7 @@
 import itertools
 import select
 import time
-from dataclasses import replace
+from msgspec.structs import replace
 
 import pytest
 
