@@ -6,7 +6,7 @@ import time
 
 LATE_SECONDS = 0.02
 """When none has begun for so long, those that wait are given back."""
-TELL_SECONDS = 12e-3
+TELL_SECONDS = 25e-3
 """How long the ends of processes may gather while others wait."""
 
 

@@ -13,7 +13,7 @@ SHORT: Final = 5_000
 AHEAD: Final = 20_000
 """A rank that has work for so many microseconds is given no more."""
 
-FURTHER_AHEAD: Final = 40_000
+FURTHER_AHEAD: Final = 80_000
 """The same of programs where no other learner may have to wait: each message costs the rank's cores time."""
 
 QUICKEST: Final = 20
