@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from rose_mpi.errors import TaskError, UsageError
 from rose_mpi.events import GroupChanged, Observer, RankLost, TaskFinished
@@ -68,7 +69,8 @@ class Coordinator:
         self._lending = Lending(slots)
         self._limits = FailureLimits(policy.max_failures, policy.max_failures_per_learner)
         self._stages = Stages()
-        self._predictions = Predictions(channel, self._placement.leader, self._make_again, self.carry_out)
+        make_again = partial(self.run_stage, told=False)
+        self._predictions = Predictions(channel, self._placement.leader, make_again, self.carry_out)
         self._recovery = Recovery(
             channel, self._placement, self._lending, self._stages, self._predictions, regroup, helping
         )
@@ -137,8 +139,7 @@ class Coordinator:
         except UsageError as error:
             refuse(future, error)
             return
-        reason = self._limits.reached(calls[0].id.learner)
-        if reason:
+        if reason := self._limits.reached(calls[0].id.learner):
             refuse(future, TaskError(reason))
             return
         widest = max(calls, key=lambda call: call.work.ranks)
@@ -240,18 +241,18 @@ class Coordinator:
         """A group has its rank back."""
         self._ask(self._lending.returned(owner, message.borrower, message.unsuited))
 
+    def loans_wanted(self, leader: int) -> None:
+        """Something waits in a group for which ranks may do that it gave back as unsuited."""
+        self._ask(self._lending.wanted(leader))
+
     def score_ended(self, message: ScoreEnded) -> None:
         """An ensemble was scored, or could not be."""
         self._predictions.ended(message)
 
-    def _make_again(self, calls: Sequence[TaskCall], future: Future[list[TaskResult]]) -> None:
-        self.run_stage(calls, future, told=False)
-
     def _give_up(self) -> None:
         """End the stages of learners that have reached a limit."""
         for stage in self._stages:
-            reason = self._limits.reached(stage.learner)
-            if reason:
+            if reason := self._limits.reached(stage.learner):
                 self._end_stage(stage, reason)
 
     def _end_stage(self, stage: Stage, reason: str) -> None:

@@ -10,7 +10,15 @@ from operator import attrgetter
 from typing import Any, cast
 
 from rose_mpi.mpi.channel import COORDINATOR, Channel
-from rose_mpi.mpi.loan_messages import AskLoan, Loan, LoanOver, LoanRefused, LoanReturned, RecallLoan
+from rose_mpi.mpi.loan_messages import (
+    AskLoan,
+    Loan,
+    LoanOver,
+    LoanRefused,
+    LoanReturned,
+    LoansWanted,
+    RecallLoan,
+)
 from rose_mpi.mpi.loss_messages import Adopt, Inherit, TellAgain
 from rose_mpi.mpi.messages import (
     CancelTasks,
@@ -43,6 +51,7 @@ from rose_mpi.scheduling.instructions import (
     Report,
     Run,
     RunTogether,
+    WantLoans,
 )
 from rose_mpi.tasks import RankArray, TaskResult
 
@@ -79,6 +88,7 @@ class Leader:
             Kill: self._kill,
             Lend: self._lend,
             GiveBack: self._give_back,
+            WantLoans: lambda _: channel.send(COORDINATOR, LoansWanted()),
             Recall: self._recall,
             HandOver: self._hand_over,
             Discard: self._discard,

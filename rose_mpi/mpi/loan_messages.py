@@ -50,4 +50,9 @@ class LoanReturned:
     unsuited: bool
 
 
-LoanMessage = AskLoan | LoanRefused | Loan | RecallLoan | LoanOver | LoanReturned
+@dataclass(frozen=True, slots=True)
+class LoansWanted:
+    """Something waits here now for which ranks that I gave back as unsuited may do. To the coordinator."""
+
+
+LoanMessage = AskLoan | LoanRefused | Loan | RecallLoan | LoanOver | LoanReturned | LoansWanted

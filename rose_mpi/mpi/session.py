@@ -21,7 +21,7 @@ from rose_mpi.mpi.channel import COORDINATOR
 from rose_mpi.mpi.coordinator import Coordinator
 from rose_mpi.mpi.executor import MpiExecutor
 from rose_mpi.mpi.failure import abort
-from rose_mpi.mpi.loan_messages import LoanRefused, LoanReturned
+from rose_mpi.mpi.loan_messages import LoanRefused, LoanReturned, LoansWanted
 from rose_mpi.mpi.loss_messages import Census, Regroup
 from rose_mpi.mpi.losses import Losses
 from rose_mpi.mpi.node import Node
@@ -138,6 +138,7 @@ class Session:
                 Census: coordinator.census,
                 LoanRefused: coordinator.loan_refused,
                 LoanReturned: coordinator.loan_returned,
+                LoansWanted: lambda leader, _: coordinator.loans_wanted(leader),
                 m.ScoreEnded: lambda _, message: coordinator.score_ended(message),
             }
         )

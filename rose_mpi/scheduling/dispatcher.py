@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rose_mpi.policy import DEFAULT, Policy
 from rose_mpi.scheduling.backlog import Backlogs
-from rose_mpi.scheduling.departures import give_back, hand_over, recall
+from rose_mpi.scheduling.departures import hand_over, recall
 from rose_mpi.scheduling.gathering import WideTasks
 from rose_mpi.scheduling.inheritance import take_over
 from rose_mpi.scheduling.instructions import (
@@ -24,6 +24,7 @@ from rose_mpi.scheduling.kept_arrays import KeptArrays
 from rose_mpi.scheduling.loan import Loan
 from rose_mpi.scheduling.rebuilding import Estate
 from rose_mpi.scheduling.retries import Retries
+from rose_mpi.scheduling.returning import Returning
 from rose_mpi.scheduling.roster import Roster
 from rose_mpi.scheduling.running import Running
 from rose_mpi.scheduling.suiting import Suiting
@@ -58,6 +59,7 @@ class Dispatcher:
         self._wide = WideTasks(self._roster, policy.order)
         self._retries = Retries(policy.retry_delay)
         self._backlogs = Backlogs(slots)
+        self._returning = Returning(self._roster, self._backlogs, self._retries)
         self._learners: set[str] = set()
         self._suiting = Suiting(
             self._turns, self._roster, self._backlogs, self._wide, functions, self._learners
@@ -117,7 +119,7 @@ class Dispatcher:
         if waiting is None:
             return []
         self._enqueue(waiting, first=True)
-        return self._dispatch()
+        return [*self._dispatch(), *self._returning.want_again(self._something_waits)]
 
     def returned(self, rank: int, tasks: Sequence[TaskId]) -> list[Instruction]:
         """A rank gives back tasks that waited there longer than expected, in their order."""
@@ -131,7 +133,8 @@ class Dispatcher:
                 instructions.append(Drop(task))
             else:
                 self._enqueue(running.task, first=True)
-        return [*instructions, *self._dispatch((rank,))]
+        instructions += self._dispatch((rank,))
+        return [*instructions, *self._returning.want_again(self._something_waits)]
 
     def cancel(self, tasks: Iterable[TaskId]) -> list[Instruction]:
         """End tasks: waiting ones are dropped, running ones are killed and reported later."""
@@ -229,16 +232,11 @@ class Dispatcher:
                 break
         if self._turns.waiting:
             instructions += self._queue({**dict.fromkeys(changed), **begun})
-        instructions += give_back(self._roster, changed, self._is_useless)
+        instructions += self._returning.give_back(changed, self._something_waits)
         instructions += hand_over(self._roster, changed)
         if self._something_waits:
             instructions += recall(self._roster, self._roster.not_recalled)
         return instructions
-
-    def _is_useless(self, loan: Loan) -> bool:
-        """Whether a borrowed rank is idle although there is something to do."""
-        not_for_it = self._backlogs.any_waits or self._retries.any_delayed
-        return self._something_waits or (not_for_it and not loan.used)
 
     def _by_preference(self) -> list[int]:
         """The ranks that are ready; a long function would keep the own one from leading."""

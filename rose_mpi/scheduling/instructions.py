@@ -87,6 +87,11 @@ class GiveBack:
 
 
 @dataclass(frozen=True, slots=True)
+class WantLoans:
+    """Ask for ranks again that were given back unsuited: something else waits now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """Ask ``borrower`` to return ``rank`` when its present task ends."""
 
@@ -110,4 +115,17 @@ class Discard:
     keys: tuple[str, ...]
 
 
-Instruction = Run | RunTogether | Report | Delay | Kill | Drop | Lend | GiveBack | Recall | HandOver | Discard
+Instruction = (
+    Run
+    | RunTogether
+    | Report
+    | Delay
+    | Kill
+    | Drop
+    | Lend
+    | GiveBack
+    | WantLoans
+    | Recall
+    | HandOver
+    | Discard
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from dataclasses import dataclass
 
 
@@ -32,20 +33,24 @@ class _Account:
     @property
     def lacks_ranks(self) -> bool:
         """Whether borrowed ranks would help, on which no task of several ranks may run."""
-        capacity = (self.ranks - self.lent + self.borrowed) * self.slots
-        return self.outstanding > capacity and self.outstanding > self.wide_out
+        if self.outstanding == self.wide_out:
+            return False
+        ranks = self.ranks - self.lent + self.borrowed
+        return self.outstanding > ranks * self.slots or self.functions_out > ranks
 
     @property
     def can_spare(self) -> bool:
-        return not self.refused and self.outstanding <= (self.ranks - self.lent - 1) * self.slots
+        others = self.ranks - self.lent - 1
+        return not self.refused and self.outstanding <= others * self.slots and self.functions_out <= others
 
 
 class Lending:
     """Counts what each group has to do and matches those that lack ranks with those that can spare one.
 
-    The counts follow from the stages sent, the results received and the ranks that leaders took, so groups
-    report nothing more. Where the lender's ranks are unsuited (they may not run the functions that wait) the
-    pair is left alone until the borrower gets new tasks.
+    The counts follow from the stages sent, the results received and the ranks that leaders took. Where the
+    lender's ranks are unsuited (they may not run the functions that wait, or nothing waits at present) the
+    pair is left alone until the borrower gets new tasks, or says that others wait. A rank runs one function
+    at a time, and programs in all its slots.
 
     Parameters
     ----------
@@ -59,10 +64,12 @@ class Lending:
         self._hungry: dict[int, None] = {}
         self._sparing: dict[int, None] = {}
         self._unsuited: dict[int, set[int]] = {}
+        self._news: Counter[int] = Counter()
+        self._asked: dict[tuple[int, int], deque[int]] = {}
 
     def forget(self) -> None:
         """Begin anew: ranks were lost."""
-        for book in (self._accounts, self._hungry, self._sparing, self._unsuited):
+        for book in (self._accounts, self._hungry, self._sparing, self._unsuited, self._asked):
             book.clear()
 
     def add(self, leader: int, ranks: int, functions: bool = True) -> None:
@@ -74,6 +81,7 @@ class Lending:
         """A rank is lent already."""
         self._accounts[owner].lent += 1
         self._accounts[borrower].borrowed += 1
+        self._asked.setdefault((owner, borrower), deque()).append(self._news[borrower])
         self._sort(owner)
         self._sort(borrower)
 
@@ -90,6 +98,11 @@ class Lending:
         account.executables_out += executables
         account.functions_out += functions
         account.wide_out += wide
+        return self.wanted(leader)
+
+    def wanted(self, leader: int) -> list[AskToLend]:
+        """Tasks wait at a leader that did not before: what was unsuited may suit them."""
+        self._news[leader] += 1
         self._unsuited.pop(leader, None)
         return self._match(leader)
 
@@ -110,15 +123,17 @@ class Lending:
 
     def returned(self, owner: int, borrower: int, unsuited: bool) -> list[AskToLend]:
         """The owner has its rank back; ``unsuited`` if what waits at the borrower is not for it."""
-        self._settle(owner, borrower)
+        is_new = self._settle(owner, borrower)
         self._accounts[owner].refused = False
-        if unsuited:
+        if unsuited and is_new:
             self._unsuited.setdefault(borrower, set()).add(owner)
         return self._match(owner, borrower)
 
-    def _settle(self, owner: int, borrower: int) -> None:
+    def _settle(self, owner: int, borrower: int) -> bool:
+        """A loan is over; whether the borrower has had no news since the oldest of theirs was asked for."""
         self._accounts[owner].lent -= 1
         self._accounts[borrower].borrowed -= 1
+        return self._asked[owner, borrower].popleft() == self._news[borrower]
 
     def _sort(self, leader: int) -> None:
         account = self._accounts[leader]

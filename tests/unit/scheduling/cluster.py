@@ -23,6 +23,7 @@ from rose_mpi.scheduling.instructions import (
     Report,
     Run,
     RunTogether,
+    WantLoans,
 )
 from rose_mpi.scheduling.lending import AskToLend, Lending
 from rose_mpi.scheduling.placement import Placement
@@ -167,6 +168,8 @@ class Cluster:
                             owner, leader, rank, unsuited
                         ),
                     )
+                case WantLoans():
+                    self.tell(leader, COORDINATOR, lambda: self.ask(self.lending.wanted(leader)))
                 case Recall(rank, borrower):
                     self.instruct(leader, borrower, "recall", rank)
                 case HandOver(ranks, to):
@@ -195,8 +198,8 @@ class Cluster:
         self.longest_lane = max(self.longest_lane, len(lane))
         if len(lane) == 1:
             self.begin(leader, ranks, run)
-        else:
-            self.at(self.now + LATE, lambda head=lane[0]: self.look(ranks[0], head))
+        if len(lane) == 2:
+            self.watch(ranks[0])
 
     def start_program(self, leader: int, rank: int, run: Run) -> None:
         if run.waits and self.programs.get(rank, 0) >= self.slots:
@@ -230,10 +233,17 @@ class Cluster:
             leader, run = self.queues[rank].popleft()
             self.begin_program(leader, rank, run)
 
+    def watch(self, rank: int) -> None:
+        """Look later whether functions still wait behind the same one."""
+        self.at(self.now + LATE, lambda head=self.lanes[rank][0]: self.look(rank, head))
+
     def look(self, rank: int, head: tuple[int, Run]) -> None:
         """Give back functions that wait behind one that lasts."""
         lane = self.lanes[rank]
-        if not lane or lane[0] is not head or len(lane) == 1:
+        if len(lane) < 2:
+            return
+        if lane[0] is not head:
+            self.watch(rank)
             return
         returned = [lane.pop() for _ in range(len(lane) - 1)][::-1]
         for leader in {leader for leader, _ in returned}:
