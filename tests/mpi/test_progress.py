@@ -1,6 +1,7 @@
 """The engine thread looks all the time after an event, but not where programs need the cores."""
 
 import os
+import socket
 import threading
 import time
 
@@ -10,12 +11,14 @@ from rose_mpi.mpi.progress import Progress
 
 
 class Silence:
-    """A channel on which nothing comes."""
+    """A channel on which nothing comes, however often one looks."""
 
     moving = False
     idle = True
+    looks = 0
 
     def receive(self):
+        self.looks += 1
         return iter(())
 
     def flush(self):
@@ -60,3 +63,52 @@ def test_it_sleeps_where_programs_run(progress, looks):
         progress.post(lambda: None)
         time.sleep(0.002)
     assert not looks
+
+
+def looks_after_an_event(progress):
+    """How often the thread looks for messages in 0.3 s, where programs need the cores."""
+    progress.programs.append(lambda: True)
+    progress.post(lambda: None)
+    time.sleep(0.02)
+    before = progress.channel.looks
+    time.sleep(0.3)
+    return progress.channel.looks - before
+
+
+def test_it_looks_ever_more_rarely_for_what_comes_from_other_hosts(progress):
+    assert 12 <= looks_after_an_event(progress) <= 40
+
+
+def test_it_sleeps_where_everybody_wakes_it(progress):
+    progress.woken = True
+    assert looks_after_an_event(progress) <= 8
+
+
+def test_it_looks_more_often_until_what_it_sent_has_been_received(progress):
+    progress.woken, progress.channel.idle = True, False
+    assert 12 <= looks_after_an_event(progress) <= 40
+    progress.channel.idle = True
+
+
+def test_it_looks_all_the_time_while_large_data_moves(progress):
+    progress.woken = progress.channel.moving = True
+    assert looks_after_an_event(progress) >= 60
+
+
+def test_what_it_watches_wakes_it(progress):
+    progress.woken = True
+    theirs, ours = socket.socketpair()
+    heard = threading.Event()
+    with theirs, ours:
+
+        def listen():
+            ours.recv(1)
+            heard.set()
+
+        progress.post(lambda: progress.watch(ours.fileno(), listen))
+        time.sleep(0.02)
+        theirs.send(b"x")
+        assert heard.wait(10)
+        unwatched = threading.Event()
+        progress.post(lambda: (progress.unwatch(ours.fileno()), unwatched.set()))
+        assert unwatched.wait(10)
