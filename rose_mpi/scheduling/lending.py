@@ -31,17 +31,21 @@ class _Account:
         return self.executables_out + self.functions_out + self.wide_out
 
     @property
+    def at_hand(self) -> int:
+        return self.ranks - self.lent + self.borrowed
+
+    @property
     def lacks_ranks(self) -> bool:
         """Whether borrowed ranks would help, on which no task of several ranks may run."""
-        if self.outstanding == self.wide_out:
-            return False
-        ranks = self.ranks - self.lent + self.borrowed
-        return self.outstanding > ranks * self.slots or self.functions_out > ranks
+        return not self._is_enough(self.at_hand) and self.outstanding > self.wide_out
 
     @property
     def can_spare(self) -> bool:
-        others = self.ranks - self.lent - 1
-        return not self.refused and self.outstanding <= others * self.slots and self.functions_out <= others
+        return not self.refused and self.ranks > self.lent and self._is_enough(self.at_hand - 1)
+
+    def _is_enough(self, ranks: int) -> bool:
+        """Whether all that is to do can run on so many ranks at the same time."""
+        return self.outstanding <= ranks * self.slots and self.functions_out <= ranks
 
 
 class Lending:

@@ -106,3 +106,12 @@ def test_functions_find_the_ranks_of_others_whatever_the_slots(slots):
     cluster.submit(1, calls("a", 8, Function("module:function")))
     cluster.run()
     assert cluster.now == 2.0
+
+
+def test_a_group_whose_tasks_run_on_borrowed_ranks_lends_its_own():
+    lending = Lending(slots=1)
+    for leader in (1, 2, 3):
+        lending.add(leader, 2)
+    assert len(lending.sent(1, 4, 0)) == 2
+    assert lending.ended(1, 1, 0) == []
+    assert lending.sent(2, 9, 0) == [AskToLend(3, 2), AskToLend(3, 2)]
