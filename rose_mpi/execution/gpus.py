@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 _VARIABLES: Final = (
@@ -19,6 +21,10 @@ _TOOLS: Final = {
     ("nvidia-smi", "-L"): "CUDA_VISIBLE_DEVICES",
     ("rocm-smi", "--showid", "--csv"): "ROCR_VISIBLE_DEVICES",
 }
+_NAME: Final = re.compile(r"\d+(\.\d+)?|GPU-.+|MIG-.+")
+"""Of a device, as the variables have it; Slurm's ``NoDevFiles`` is none."""
+_LISTED: Final = re.compile(r"GPU \d+:|card\d+,")
+"""Begins the line of a GPU in what a tool says; lines of its parts and warnings begin otherwise."""
 _TOOL_SECONDS: Final = 10.0
 _BOUND: Final = "SLURM_GPUS_PER_TASK"
 """Where it is set, each rank has GPUs of its own, also if several call theirs ``0``."""
@@ -47,8 +53,7 @@ def visible_gpus(environ: Mapping[str, str] = os.environ) -> Gpus:
     """The GPUs of this process: what the scheduler's variables say, else what the driver's tools list."""
     for variable in _VARIABLES:
         if variable in environ:
-            names = (name.strip() for name in environ[variable].split(","))
-            return Gpus(tuple(name for name in names if name not in ("", "-1")), variable, _BOUND in environ)
+            return Gpus(tuple(dict.fromkeys(_named(environ[variable]))), variable, _BOUND in environ)
     return next((Gpus(found, name) for tool, name in _TOOLS.items() if (found := _listed(tool))), Gpus())
 
 
@@ -96,6 +101,12 @@ class GpuPool:
         self._free += names
 
 
+def _named(value: str) -> Iterator[str]:
+    """Yield the devices of a variable up to the first that is none, as the drivers do."""
+    names = (name.strip() for name in value.split(","))
+    return takewhile(_NAME.fullmatch, names)
+
+
 def _listed(command: tuple[str, ...]) -> tuple[str, ...]:
     if shutil.which(command[0]) is None:
         return ()
@@ -103,5 +114,5 @@ def _listed(command: tuple[str, ...]) -> tuple[str, ...]:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_TOOL_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return ()
-    lines = [line for line in answer.stdout.splitlines() if line.strip() and not line.startswith("device")]
+    lines = filter(_LISTED.match, answer.stdout.splitlines())
     return tuple(str(number) for number, _ in enumerate(lines))

@@ -16,10 +16,29 @@ def test_the_scheduler_says_which_gpus_there_are(variable, value, gpus):
 
 
 @pytest.mark.parametrize(
+    ("value", "gpus"),
+    [
+        ("NoDevFiles", ()),
+        ("0,-1,1", ("0",)),
+        ("1,none,0", ("1",)),
+        ("2,2,1", ("2", "1")),
+        ("MIG-GPU-a/1/0,MIG-b", ("MIG-GPU-a/1/0", "MIG-b")),
+        ("0.0,0.1", ("0.0", "0.1")),
+    ],
+)
+def test_what_names_no_device_and_what_is_behind_it_are_none(value, gpus):
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": value}).names == gpus
+
+
+@pytest.mark.parametrize(
     ("name", "variable", "said"),
     [
-        ("nvidia-smi", "CUDA_VISIBLE_DEVICES", "echo 'GPU 0: A'; echo 'GPU 1: B'"),
-        ("rocm-smi", "ROCR_VISIBLE_DEVICES", "echo 'device,id'; echo card0,x; echo card1,x"),
+        ("nvidia-smi", "CUDA_VISIBLE_DEVICES", "echo 'GPU 0: A'; echo '  MIG 3g: C'; echo 'GPU 1: B'"),
+        (
+            "rocm-smi",
+            "ROCR_VISIBLE_DEVICES",
+            "echo WARNING: idle; echo 'device,id'; echo card0,x; echo card1,x",
+        ),
     ],
 )
 def test_else_the_driver_s_tool_lists_them(tmp_path, monkeypatch, name, variable, said):
