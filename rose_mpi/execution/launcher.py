@@ -130,7 +130,8 @@ def _mpiexec(hosts: Counter[str], variables: Mapping[str, str]) -> tuple[str, ..
     ranks, slots = str(hosts.total()), ",".join(f"{host}:{count}" for host, count in hosts.items())
     if _is_open_mpi(program):
         exported = [word for name in variables for word in ("-x", name)] if len(hosts) > 1 else []
-        return (program, "--host", slots, "--bind-to", "none", "-n", ranks, *exported)
+        alone = ("--stdin", "none")  # an empty one never ends for its first process
+        return (program, "--host", slots, "--bind-to", "none", *alone, "-n", ranks, *exported)
     starting = ("-launcher", "fork") if len(hosts) == 1 else ()
     return (program, *starting, "-hosts", slots, "-n", ranks)
 

@@ -59,12 +59,15 @@ def test_open_mpi_is_told_how_many_processes_each_host_takes(programs, version):
         "n1:2",
         "--bind-to",
         "none",
+        "--stdin",
+        "none",
         "-n",
         "2",
         *COMMAND,
     ]
     assert words(TWO_HOSTS, ROSE_TASK="t") == [
-        *("mpiexec", "--host", "n1:2,n2:1", "--bind-to", "none", "-n", "3", "-x", "ROSE_TASK"),
+        *("mpiexec", "--host", "n1:2,n2:1", "--bind-to", "none", "--stdin", "none", "-n", "3"),
+        *("-x", "ROSE_TASK"),
         *COMMAND,
     ]
 
@@ -168,12 +171,21 @@ def test_a_task_s_cores_reach_its_launcher(context):
 
 @pytest.mark.parametrize("ranks", [2, 5])
 def test_the_mpiexec_of_this_environment_starts_as_many_processes_as_it_is_told(ranks):
+    """The first reads its standard input, which is empty."""
     name = Path(sys.executable).with_name("mpiexec")
     if not name.exists() and not shutil.which("mpiexec"):
         pytest.skip("there is no mpiexec")
+    first_reads = "test ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} != 0 || cat; echo here"
     started = launched(
-        ["/bin/sh", "-c", "echo here"], (Place("localhost", frozenset({0})),) * ranks, 1, {}, environ={}
+        ["/bin/sh", "-c", first_reads], (Place("localhost", frozenset({0})),) * ranks, 1, {}, environ={}
     )
     allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(started, env={**os.environ, **allowed}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        started,
+        env={**os.environ, **allowed},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
     assert Counter(done.stdout.split()) == {"here": ranks}, done.stderr
