@@ -85,8 +85,9 @@ def _failure(call: TaskCall, exited: Exited) -> str:
 
 
 def _last_words(exited: Exited) -> str:
-    """The last line of standard error, which says why a program left with an exit code."""
-    return exited.stderr_tail.strip().rpartition("\n")[2].strip()[:200] if exited.exit_code else ""
+    """The last line of standard error with a word, which says why a program left with an exit code."""
+    lines = exited.stderr_tail.splitlines() if exited.exit_code else []
+    return next((line.strip()[:200] for line in reversed(lines) if any(map(str.isalnum, line))), "")
 
 
 def _want_of_memory(exited: Exited) -> str:
@@ -131,6 +132,8 @@ def _result_file(call: TaskCall, attempt: int, context: RunContext) -> Path | No
             f"the task left its result in {result}; the name must end in .json, .npy or .npz, "
             f"as in $ROSE_RESULT.json"
         )
+    if found and not os.path.isfile(found[0]):  # noqa: PTH113
+        raise ResultError(f"the task left {found[0]}, which is no file")
     return Path(found[0]) if found else None
 
 

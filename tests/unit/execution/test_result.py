@@ -1,5 +1,7 @@
 import json
+import os
 import pickle
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +270,12 @@ def test_failures_quote_reason_last_lines_and_log(context, left, fields, status,
     assert lines[3] == f"log: {context.layout.task(CALL.id, 0).stderr}"
 
 
+def test_the_first_line_quotes_the_last_one_with_a_word(context):
+    lines = outcome(context, stderr_tail="exited on\nsignal 9 (Killed).\n-----\n \0", exit_code=137).error
+    assert lines.startswith("exit code 137: signal 9 (Killed).\n  exited on\n")
+    assert outcome(context, stderr_tail="---", exit_code=1).error.startswith("exit code 1\n  ---\n")
+
+
 def test_what_the_first_line_says_is_not_said_again(context):
     lines = outcome(context, stderr_tail="no such file", exit_code=4).error.splitlines()
     assert lines == ["exit code 4: no such file", f"log: {context.layout.task(CALL.id, 0).stderr}"]
@@ -288,7 +296,8 @@ def test_without_output_no_log_is_named(context):
     assert outcome(context, exit_code=1).error == "exit code 1"
 
 
-def test_unreadable_results_are_told(context, left):
-    file = Path(f"{left}.npz")
-    file.mkdir()
-    assert str(file) in outcome(context).error
+@pytest.mark.parametrize("suffix", [".json", ".npy", ".npz"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, partial(os.symlink, "/dev/zero")])
+def test_results_that_are_no_files_are_told_unread(context, left, suffix, make):
+    make(f"{left}{suffix}")
+    assert f"{left}{suffix}, which is no file" in outcome(context).error
