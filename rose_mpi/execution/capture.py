@@ -44,7 +44,10 @@ class Capture:
         if self._file is not None:
             if self._total > LOG_LIMIT:
                 self._append(f"\n[{self._total - LOG_LIMIT} more bytes were dropped]\n".encode())
-            os.close(self._file)
+            try:
+                os.close(self._file)
+            except OSError as error:  # some file systems tell only then that they are full
+                self._log_error = str(error)
             self._file = None
 
     def last_line(self) -> str | None:
@@ -58,12 +61,12 @@ class Capture:
         return text[start:].strip().decode(errors="replace")
 
     def tail(self, lines: int) -> str:
-        """Last lines, within the bytes kept."""
+        """Last lines, within the bytes kept; before them, why the log lacks some if it does."""
         if not self._total:
             return ""
         text = self._end[-self._keep :].decode(errors="replace").rstrip()
         kept = "\n".join(text.splitlines()[-lines:])
-        return f"{kept}\n(log not written: {self._log_error})" if self._log_error else kept
+        return f"(log not written: {self._log_error})\n{kept}" if self._log_error else kept
 
     def _write_log(self, data: bytes) -> None:
         if self._total >= LOG_LIMIT or self._log_error:

@@ -1,5 +1,6 @@
 """Output of every kind is kept in part and in bounds."""
 
+import errno
 import os
 import re
 import sys
@@ -75,7 +76,20 @@ def test_a_log_that_cannot_be_written_spoils_nothing(runner):
     runner.log("").write_text("a file where the folder should be")
     exited = runner.one("/bin/sh", "-c", "echo 1; echo bad >&2")
     assert (exited.exit_code, exited.last_line) == (0, "1")
-    assert exited.stderr_tail.startswith("bad\n(log not written: ")
+    assert exited.stderr_tail.startswith("(log not written: ")
+    assert exited.stderr_tail.endswith(")\nbad")
+
+
+def test_a_log_whose_end_cannot_be_written_spoils_nothing(tmp_path, monkeypatch):
+    capture = Capture(str(tmp_path / "log"), 100)
+    capture.take(b"some\nwords\n")
+
+    def fail(descriptor):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(os, "close", fail)
+    capture.close()
+    assert capture.tail(1) == "(log not written: [Errno 122] Disk quota exceeded)\nwords"
 
 
 def test_a_pipe_that_somebody_writes_to_for_ever_is_drained_to_its_size(tmp_path):
