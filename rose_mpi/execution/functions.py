@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence, Set
+from copy import deepcopy
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from rose_mpi.errors import ResultError, TaskError
 from rose_mpi.execution.arrays import check_prediction_type
 from rose_mpi.execution.context import RunContext
 from rose_mpi.execution.folders import workdir
+from rose_mpi.execution.own_arrays import own_array
 from rose_mpi.execution.parameters import parameters_of
 from rose_mpi.execution.pickled import sendable_value, unpickled_call
 from rose_mpi.execution.registering import pickled_state, registering
@@ -75,7 +77,8 @@ def function_result(
     status, value, error, registered = TaskStatus.DONE, None, "", b""
     try:
         with registering() as state:
-            value = _checked(function(), call)
+            made = own_array(function) if call.expects is Expects.PREDICTION else function()
+            value = _checked(made, call)
         registered = pickled_state(state)
     except TaskError as reason:
         status, error = TaskStatus.FAILED, str(reason)
@@ -101,7 +104,7 @@ def function_result(
 def _parts(work: Function, context: RunContext) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
     if work.pickled:
         return unpickled_call(work.pickled)
-    return resolve(work.reference, context.root), (), dict(work.kwargs)
+    return resolve(work.reference, context.root), (), deepcopy(dict(work.kwargs)) if work.kwargs else {}
 
 
 def _offer(names: Set[str], call: TaskCall, context: RunContext, comm: object) -> dict[str, Any]:

@@ -22,6 +22,10 @@ def own(a, *, seed=0, **rest):
 def positional(a, b):
     return a
 
+def grows(layers):
+    layers["sizes"].append(1)
+    return layers["sizes"]
+
 def fails():
     return inner()
 
@@ -69,6 +73,11 @@ def test_other_keywords_are_the_functions_own(call):
 
 def test_own_keywords_win(call):
     assert call("own", a=1, seed=4) == {"a": 1, "seed": 4}
+
+
+def test_a_function_cannot_change_the_arguments_of_the_next(call):
+    layers = {"sizes": [3, 2]}
+    assert call("grows", layers=layers) == call("grows", layers=layers) == [3, 2, 1]
 
 
 def test_nested_names_are_found(call):
@@ -180,6 +189,39 @@ def test_a_prediction_must_be_an_array_of_floats(context, value, said):
     assert result.status is TaskStatus.FAILED
     assert said in result.error
     assert result_of_function(context, lambda: np.zeros((3, 2)), Expects.PREDICTION).done
+
+
+BUFFER = np.zeros((4, 2))
+
+
+def mapped(folder):
+    if not (file := Path(folder, "mapped.npy")).exists():
+        np.save(file, np.zeros((4, 2)))
+    return np.load(file, mmap_mode="r+")
+
+
+@pytest.mark.parametrize(
+    "returned", [lambda _: BUFFER, lambda _: BUFFER[:], lambda _: BUFFER[1:].reshape(2, 3), mapped]
+)
+def test_a_prediction_is_no_longer_the_functions_own(context, tmp_path, returned):
+    kept = result_of_function(context, partial(returned, tmp_path), Expects.PREDICTION).value
+    later = returned(tmp_path)
+    later[:] = 1.0
+    assert kept.shape == later.shape
+    assert not kept.any()
+    BUFFER[:] = 0.0
+
+
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[:, :1]])
+def test_a_prediction_that_nobody_else_has_is_not_copied(context, part):
+    where = []
+
+    def predict():
+        made = np.ones((4, 2))
+        where.append(made.ctypes.data)
+        return made[part] if part != np.s_[:] else made
+
+    assert result_of_function(context, predict, Expects.PREDICTION).value.ctypes.data == where[0]
 
 
 def test_an_exception_comes_with_traceback_rank_and_host(context, call):
