@@ -26,14 +26,20 @@ SLEEP_SHARE: Final = 0.05
 SLEEP_SHARE_BESIDE_PROGRAMS: Final = 1.0
 """The same while programs need the cores."""
 
+SLEEP_SHARE_AMONG_NEIGHBOURS: Final = 10.0
+"""The same where all ranks are on one host: who sends something wakes this one, MPI may be late with it."""
+
 LONGEST_SLEEP: Final = 0.01
 """Longest time between two looks for messages, in seconds; it bounds the delivery time from another host."""
 
-SLEEP_AMONG_NEIGHBOURS: Final = 0.05
-"""The time between two looks where all ranks are on one host and wake each other."""
+LONGEST_SLEEP_AMONG_NEIGHBOURS: Final = 0.05
+"""The same where all ranks are on one host and wake each other."""
 
 SENDING_SLEEP: Final = 0.001
 """Longest time between two looks while MPI moves a message, which it does only when both sides look."""
+
+LOOKS_AFTER_SLEEP: Final = 4
+"""So often the thread looks for messages before it sleeps again; one look may not be enough to find one."""
 
 SELECT_LIMIT: Final = 1024
 """select() takes smaller descriptors only."""
@@ -72,6 +78,7 @@ class Progress:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._sleeps = False
+        self._looks = 1
         self._stopping = False
         self._thread: int | None = None
 
@@ -120,7 +127,7 @@ class Progress:
             self._posted.popleft()()
         while self._timers and self._timers[0][0] <= time.perf_counter():
             heapq.heappop(self._timers)[2]()
-        for rank, message in self.channel.receive():
+        for rank, message in self.channel.receive(self._looks):
             busy = True
             self.handle(rank, message)
         self.flush()
@@ -131,6 +138,7 @@ class Progress:
         """Wait for something to happen, and take note of it; whether anything has."""
         patience = self._patience(idle)
         self._sleeps = patience != 0.0
+        self._looks = LOOKS_AFTER_SLEEP if self._sleeps else 1
         readable = self._await(0.0 if self._posted else patience)
         self._sleeps = False
         for descriptor, _ in readable:
@@ -145,14 +153,17 @@ class Progress:
         if idle < SPIN_SECONDS and spins:
             os.sched_yield()
             return 0.0
-        sleep = self._sleep(idle, SLEEP_SHARE if spins else SLEEP_SHARE_BESIDE_PROGRAMS)
+        share, longest = self._rhythm(spins)
+        sleep = min(max(idle, SPIN_SECONDS) * share, longest)
         return sleep if due is None else min(sleep, due)
 
-    def _sleep(self, idle: float, share: float) -> float:
+    def _rhythm(self, spins: bool) -> tuple[float, float]:
+        """Which part of the time since the last event a sleep lasts, and how long at most."""
         moving = self.channel.moving or self._stopping
         if self.woken and not moving:
-            return SLEEP_AMONG_NEIGHBOURS if self.channel.idle else LONGEST_SLEEP
-        return min(max(idle, SPIN_SECONDS) * share, SENDING_SLEEP if moving else LONGEST_SLEEP)
+            return SLEEP_SHARE_AMONG_NEIGHBOURS, LONGEST_SLEEP_AMONG_NEIGHBOURS
+        share = SLEEP_SHARE if spins else SLEEP_SHARE_BESIDE_PROGRAMS
+        return share, SENDING_SLEEP if moving else LONGEST_SLEEP
 
     def _await(self, timeout: float | None) -> list[tuple[int, int]]:
         """What can be read within ``timeout``: epoll counts in milliseconds, select in microseconds."""

@@ -9,6 +9,7 @@ from mpi4py import MPI
 from rose_mpi.buffers import LARGE
 from rose_mpi.mpi.channel import Channel
 from rose_mpi.mpi.messages import RunStage, TaskDropped
+from rose_mpi.mpi.progress import LOOKS_AFTER_SLEEP
 from rose_mpi.tasks import Function, Pickled, TaskCall, TaskId
 
 SECONDS = 30.0
@@ -56,6 +57,23 @@ def test_large_data_arrives_whole_and_in_order(channel, size):
         for number, message in enumerate(messages[1::2]):
             assert message.calls[0].id.index == number
             assert bytes(message.calls[0].work.pickled) == stage(sender, size, number).calls[0].work.pickled
+
+
+@pytest.mark.mpi(min_size=2)
+def test_what_has_come_is_found_by_a_rank_that_looks_after_a_sleep(channel):
+    """One look is not enough: a message is taken in by it, and told of by a later one."""
+    last = MPI.COMM_WORLD.size - 1
+    if channel.rank == 0:
+        channel.send(last, TaskDropped(TaskId("a", 0, "s", 0)))
+        channel.flush()
+        time.sleep(0.5)
+    elif channel.rank == last:
+        time.sleep(0.5)
+        assert [rank for rank, _ in channel.receive(LOOKS_AFTER_SLEEP)] == [0]
+    deadline = time.monotonic() + SECONDS
+    while not channel.left():
+        assert time.monotonic() < deadline
+        channel.flush()
 
 
 def test_large_data_is_not_copied_into_messages():
