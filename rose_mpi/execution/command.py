@@ -16,10 +16,14 @@ from typing import Any
 
 from rose_mpi.errors import TaskError
 from rose_mpi.execution.context import RunContext
+from rose_mpi.execution.starting import LONGEST_WORD
 from rose_mpi.tasks import Task, TaskCall
 
 _SHELL = "/bin/sh"
 _WORTH_KEEPING = 10_000
+_WORD = re.compile(r"""(?:[^\s'"\\]++|'[^']*+'|"(?:[^"\\]++|\\.)*+"|\\.)++""", re.DOTALL)
+_LONGEST_WORD = 2 * LONGEST_WORD + 2
+"""Characters of a word with its quotes, each of which may be escaped."""
 _PLACEHOLDER = re.compile(r"\{(?:python|config_dir|learner|iteration|index|model)\}")
 
 
@@ -96,7 +100,15 @@ def _text(name: str, value: Any) -> str:
 
 
 def _split(command: str) -> tuple[str, ...]:
-    return _split_again(command) if len(command) < _WORTH_KEEPING else _split_again.__wrapped__(command)
+    if len(command) < _WORTH_KEEPING:
+        return _split_again(command)
+    # shlex takes a time that grows with the square of a word's length
+    if (longest := max(map(len, _WORD.findall(command)), default=0)) > _LONGEST_WORD:
+        raise TaskError(
+            f"a word of the command has {longest:,} characters, Linux allows {LONGEST_WORD:,}; "
+            f"pass the data through a file"
+        )
+    return _split_again.__wrapped__(command)
 
 
 @lru_cache
@@ -146,4 +158,4 @@ def _found(name: str, path: str) -> str:
             f"the program {name!r} is not found on PATH ({path}), nor beside the configuration; "
             f"give its path, or check the spelling and the loaded modules"
         )
-    return found
+    return os.path.abspath(found)  # noqa: PTH100  (PATH may name folders relative to this process's)

@@ -6,7 +6,8 @@ import errno
 import os
 from collections.abc import Collection, Mapping
 
-_LONGEST_WORD = 131_071
+LONGEST_WORD = 131_071
+"""Bytes of one word of a command line."""
 
 
 def spawn(
@@ -52,8 +53,8 @@ def explain(error: OSError | ValueError, argv: tuple[str, ...], cwd: str) -> str
 def _too_long(argv: tuple[str, ...]) -> str:
     for position, word in enumerate(argv):
         size = len(os.fsencode(word))
-        if size > _LONGEST_WORD:
-            return f"word {position} of its command line has {size:,} bytes, Linux allows {_LONGEST_WORD:,}"
+        if size > LONGEST_WORD:
+            return f"word {position} of its command line has {size:,} bytes, Linux allows {LONGEST_WORD:,}"
     total = sum(len(os.fsencode(word)) + 1 for word in argv)
     return f"its command line ({total:,} bytes) and environment are longer than Linux allows"
 

@@ -82,6 +82,14 @@ def test_programs_are_found_on_the_path_of_the_task(context, tmp_path):
         words(context, "my-simulator")
 
 
+def test_a_folder_of_the_path_may_be_relative(context, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "my-tool"
+    program.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert words(context, "my-tool", environment={"PATH": "bin:/bin"}) == (str(program),)
+
+
 def test_a_path_below_the_working_folder_is_left_to_the_start(context):
     assert words(context, "./built-by-an-earlier-task") == ("./built-by-an-earlier-task",)
 
@@ -90,6 +98,19 @@ def test_a_path_below_the_working_folder_is_left_to_the_start(context):
 def test_unusable_commands_are_told(context, line, said):
     with pytest.raises(TaskError, match=said):
         words(context, line)
+
+
+@pytest.mark.parametrize("word", ["x" * 1_000_000, f"'{'x y' * 400_000}'", '"' + '\\"' * 500_000 + '"'])
+def test_a_word_that_linux_does_not_take_is_told_unsplit(context, word):
+    with pytest.raises(TaskError, match="Linux allows 131,071; pass the data through a file"):
+        words(context, f"/bin/echo 'a b' {word}")
+
+
+def test_long_commands_of_words_with_escapes_are_split(context):
+    line = "/bin/echo " + '\'a b\'\\ "c\\"" ' * 2000
+    assert words(context, line) == ("/bin/echo", *['a b c"'] * 2000)
+    with pytest.raises(TaskError, match="check its quotes"):
+        words(context, f"{line} 'open")
 
 
 def test_a_shell_command_goes_to_the_shell_as_it_is(context):
