@@ -3,9 +3,9 @@
 import itertools
 import select
 import time
-from msgspec.structs import replace
 
 import pytest
+from msgspec.structs import replace
 
 from rose_mpi.execution.spawned import Exited
 from rose_mpi.execution.waiting import LATE_SECONDS
