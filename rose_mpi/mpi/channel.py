@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from mpi4py import MPI
 
@@ -22,6 +24,9 @@ _BUFFER = 2
 _FAREWELL = 3
 _KINDS = 4
 """What a tag says: messages, messages whose large data follows, such data, and farewells; and the epoch."""
+
+LARGEST_PIECE: Final = 1 << 30
+"""Bytes that travel at a time; MPI libraries refuse 2 GiB and more."""
 
 _AT_ONCE = 4096
 """Bytes that MPI libraries usually send without waiting for the other side."""
@@ -98,12 +103,13 @@ class Channel:
                 continue
             buffers: list[pickle.PickleBuffer] = []
             data = pickle.dumps(messages, protocol=5, buffer_callback=buffers.append)
-            if buffers:
-                large = [buffer.raw() for buffer in buffers]
-                data = pickle.dumps((data, [buffer.nbytes for buffer in large]))
-                self._start(rank, _WITH_BUFFERS, data)
-                for buffer in large:
-                    self._start(rank, _BUFFER, buffer)
+            large = [buffer.raw() for buffer in buffers]
+            if len(data) > LARGEST_PIECE:
+                data, large = b"", [memoryview(data), *large]
+            if large:
+                self._start(rank, _WITH_BUFFERS, pickle.dumps((data, [buffer.nbytes for buffer in large])))
+                for piece in itertools.chain.from_iterable(map(_pieces, large)):
+                    self._start(rank, _BUFFER, piece)
             else:
                 self._start(rank, _ALONE, data)
             self.ring(rank)
@@ -198,6 +204,8 @@ class Channel:
                 if kind == _WITH_BUFFERS:
                     data, sizes = pickle.loads(data)
                     buffers = [self._receive_buffer(rank, epoch, size) for size in sizes]
+                    if not data:
+                        data, *buffers = buffers
             except MPI.Exception as error:
                 self._failed(error)
             else:
@@ -230,5 +238,10 @@ class Channel:
     def _receive_buffer(self, rank: int, epoch: int, size: int) -> bytearray:
         """What follows a message; it is under way already."""
         buffer = bytearray(size)
-        self._comm.Recv([buffer, MPI.BYTE], rank, epoch * _KINDS + _BUFFER)
+        for piece in _pieces(memoryview(buffer)):
+            self._comm.Recv([piece, MPI.BYTE], rank, epoch * _KINDS + _BUFFER)
         return buffer
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    return (data[start : start + LARGEST_PIECE] for start in range(0, data.nbytes, LARGEST_PIECE))

@@ -59,6 +59,42 @@ def test_large_data_arrives_whole_and_in_order(channel, size):
             assert bytes(message.calls[0].work.pickled) == stage(sender, size, number).calls[0].work.pickled
 
 
+class Limited:
+    """A communicator that refuses messages beyond a size, as MPI libraries do from 2 GiB on."""
+
+    LIMIT = 100_000
+
+    def __init__(self, comm):
+        self._comm = comm
+
+    def __getattr__(self, name):
+        return getattr(self._comm, name)
+
+    def Issend(self, message, *words):
+        assert len(message[0]) <= self.LIMIT
+        return self._comm.Issend(message, *words)
+
+
+@pytest.mark.mpi
+def test_what_is_too_large_for_mpi_travels_in_pieces(channel, monkeypatch):
+    monkeypatch.setattr("rose_mpi.mpi.channel.LARGEST_PIECE", Limited.LIMIT, raising=False)
+    monkeypatch.setattr(channel, "_comm", Limited(channel._comm))
+    one = stage(channel.rank, 450_000, 0)
+    many = RunStage(tuple(call for number in range(200) for call in stage(0, 1000, number).calls))
+
+    def send(rank):
+        channel.send(rank, one)
+        channel.flush()
+        channel.send(rank, many)
+        channel.send(rank, one)
+
+    for sender, messages in exchanged(channel, send).items():
+        expected = [stage(sender, 450_000, 0), many, stage(sender, 450_000, 0)]
+        for message, sent in zip(messages, expected, strict=True):
+            arrived = [bytes(call.work.pickled) for call in message.calls]
+            assert arrived == [call.work.pickled for call in sent.calls]
+
+
 @pytest.mark.mpi(min_size=2)
 def test_what_has_come_is_found_by_a_rank_that_looks_after_a_sleep(channel):
     """One look is not enough: a message is taken in by it, and told of by a later one."""
