@@ -114,8 +114,11 @@ def _compiled(file: str) -> CodeType | None:
 def _shadows(folder: str, loaded: Collection[str]) -> bool:
     if sys.flags.safe_path:
         return False
-    with os.scandir(folder) as entries:
-        return any(entry.name.partition(".")[0] in loaded for entry in entries)
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.partition(".")[0] in loaded for entry in entries)
+    except OSError:  # files in it may be opened all the same
+        return True
 
 
 def _start_anew(argv: tuple[bytes, ...], variables: dict[bytes, bytes]) -> NoReturn:
@@ -204,7 +207,7 @@ def _told(error: BaseException) -> int:
         sys.__excepthook__(type(failure), _without_first_frame(failure), failure.__traceback__)
         sys.stderr.write("\nOriginal exception was:\n")
         sys.__excepthook__(*told)
-    return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+    return _INTERRUPTED if type(error) is KeyboardInterrupt else 1
 
 
 def _flushed() -> bool:

@@ -242,6 +242,15 @@ def test_a_module_beside_the_script_wins_over_a_loaded_one(warm):
     assert (exited.last_line, was_warm) == ("of its own", False)
 
 
+def test_a_script_whose_folder_cannot_be_listed_runs(warm):
+    script = Path(warm.script("print(5)", "folder/script.py"))
+    with script.open() as file:
+        script.unlink()
+        script.parent.rmdir()
+        exited, _ = warm.how(sys.executable, f"/proc/{os.getpid()}/fd/{file.fileno()}")
+    assert (exited.exit_code, exited.last_line) == (0, "5"), exited.stderr_tail
+
+
 def test_random_numbers_differ_from_task_to_task(warm):
     draw = """
 import random, numpy as np

@@ -70,6 +70,7 @@ sys.excepthook = hook
     "wrong indentation": "  x = 1\n",
     "null character": "x = '\0'",
     "interrupt": "raise KeyboardInterrupt",
+    "interrupt of one's own": "class Interrupt(KeyboardInterrupt): pass\nraise Interrupt",
     "interrupt by signal": "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
     "killed": "import os, signal; print('never seen'); os.kill(os.getpid(), signal.SIGKILL)",
     "terminated": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
