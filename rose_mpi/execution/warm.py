@@ -18,6 +18,7 @@ from rose_mpi.execution.processes import name_of_signal
 from rose_mpi.execution.starting import spawn
 
 _LINES_SHOWN = 5
+_OF_ALL_TASKS = frozenset({"ROSE_RUN", "ROSE_ROOT"})
 _PATIENCE = 1.0
 _PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.zygote import main; main()"
 
@@ -181,7 +182,7 @@ class WarmPython:
             self._forks.append(ours)
 
     def _warn_of_variables(self) -> None:
-        tasks_own = sorted(name for name in self._read if name.startswith("ROSE_"))
+        tasks_own = sorted(name for name in self._read - _OF_ALL_TASKS if name.startswith("ROSE_"))
         if tasks_own:
             self._tell(
                 f"preload: the modules read {', '.join(tasks_own)} when they are imported, which "

@@ -460,6 +460,15 @@ def test_modules_that_read_a_tasks_variables_are_told(own, caplog):
     assert "read ROSE_SEED" in caplog.messages[0]
 
 
+def test_modules_that_read_what_all_tasks_have_are_served(own, caplog):
+    (own.folder / "reader.py").write_text("import os\nvariables = dict(os.environ)")
+    runner = own("reader", PYTHONPATH=str(own.folder), ROSE_ROOT="/root")
+    (own.folder / "scripts").mkdir()
+    script = runner.script("", "scripts/script.py")
+    assert eventually(lambda: runner.how(sys.executable, script)[1])
+    assert not caplog.messages
+
+
 def test_learning_works_in_a_fork(own):
     runner = own("sklearn.ensemble", "sklearn.linear_model", OMP_NUM_THREADS="1")
     learn = """
