@@ -220,10 +220,9 @@ class Dispatcher:
     def _dispatch(self, changed: Collection[int] = ()) -> list[Instruction]:
         """Fill the ranks that are ready; ``changed`` are those that may be idle or have room for more now."""
         instructions = self._start_wide() if self._wide.waiting else []
-        ready = self._roster.ready
         begun: dict[int, None] = {}
         for rank in self._by_preference() if self._turns.waiting else ():
-            while rank in ready and (waiting := self._suiting.next_now(rank)):
+            if rank in self._roster.ready and (waiting := self._suiting.next_now(rank)):
                 begun[rank] = None
                 instructions.append(self._start(rank, waiting))
                 if self._wide.waiting and not self._wide.gathers:

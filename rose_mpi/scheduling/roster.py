@@ -145,12 +145,15 @@ class Roster:
         return self._lent[rank]
 
     def by_preference(self, home: int | None, last: bool) -> list[int]:
-        """The ranks that are ready in the order in which they are given something: ``home`` first or last."""
+        """The ranks that are ready in the order in which they are given something, each for its free slots.
+
+        Those that have least come first, and of these ``home`` first or last.
+        """
         ranks = list(self.ready)
         if home in ranks:
             ranks.remove(home)
             ranks.insert(len(ranks) if last else 0, home)
-        return ranks
+        return [rank for taken in range(self._slots) for rank in ranks if self.taken(rank) <= taken]
 
     @property
     def not_recalled(self) -> tuple[int, ...]:

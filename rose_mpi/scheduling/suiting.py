@@ -56,10 +56,10 @@ class Suiting:
         if not self._turns.waiting:
             return None
         first = self._turns.first
+        if self._may_wait(rank, first):
+            return self._turns.next(lambda _: True)
         may_run = not first.is_function or self._takes_functions(rank)
-        if may_run and not self._may_wait(rank, first):
-            return None
-        return self._turns.next(partial(self._may_wait, rank))
+        return None if may_run else self._turns.next(partial(self._may_wait, rank))
 
     def _may_wait(self, rank: int, waiting: Waiting) -> bool:
         """Whether a task may wait on a rank: programs do where nothing else takes a slot."""

@@ -43,6 +43,13 @@ def test_slots_bound_the_tasks_of_a_rank():
     assert overlaps(cluster) == 3
 
 
+def test_ranks_are_filled_evenly():
+    dispatcher = Dispatcher(slots=3, home=1)
+    dispatcher.take((1, 2))
+    assert [run.rank for run in dispatcher.submit(calls("a", 3), 0.0)] == [1, 2, 1]
+    assert [run.rank for run in dispatcher.submit(calls("b", 2), 0.0)] == [2, 1]
+
+
 def test_learners_of_one_group_take_turns():
     cluster = Cluster({1: (1,)}, lambda *_: 1.0)
     cluster.submit(1, calls("a", 3))
