@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from rose_mpi.config.expressions import evaluate
 from rose_mpi.learners.names import checked_name
+from rose_mpi.nearest import suggested
 from rose_mpi.uq.parameters import BEST
 
 REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -20,6 +21,8 @@ _DURATION: Final = re.compile(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\
 _UNIT_SECONDS: Final = (86400, 3600, 60, 1)
 _LONGEST_DURATION: Final = 1e9
 _SHORTEST_RANK_TIMEOUT: Final = 5.0
+_LAUNCHER_VALUES: Final = ("command", "ranks", "cores", "hosts")
+_LAUNCHER_PLACEHOLDER: Final = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 
 
 def described(value: Any) -> str:
@@ -74,17 +77,18 @@ def _expression(value: Any) -> str:
     return value
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Any, *, or_none: bool = False) -> float:
     seconds = _parsed_duration(value)
     if seconds is None:
         raise ValueError(f"must be seconds or text such as '90s', '10m' or '1h30m', not {described(value)}")
-    if not 0 < seconds <= _LONGEST_DURATION:
-        raise ValueError(f"must be more than 0 and at most {_LONGEST_DURATION:.0e} seconds")
+    if not (0 < seconds <= _LONGEST_DURATION or (or_none and seconds == 0)):
+        least = "0 or more" if or_none else "more than 0"
+        raise ValueError(f"must be {least} and at most {_LONGEST_DURATION:.0e} seconds")
     return float(seconds)
 
 
 def _delay(value: Any) -> float:
-    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+    return _seconds(value, or_none=True)
 
 
 def _rank_timeout(value: Any) -> float:
@@ -142,6 +146,9 @@ def _launcher(value: str) -> str:
         raise ValueError(
             f"must hold the word {{command}} once, as in 'jsrun -n {{ranks}} {{command}}', not {value!r}"
         )
+    for name in _LAUNCHER_PLACEHOLDER.findall(value):
+        if name not in _LAUNCHER_VALUES:
+            raise ValueError(f"{{{name}}} stands for nothing{suggested(name, _LAUNCHER_VALUES)}")
     return _without_nul(value)
 
 

@@ -178,7 +178,8 @@ def test_what_tasks_are_subject_to(project):
         "run.max_failures_per_learner=3",
     )
     assert config.plan.policy == Policy(Order.ARRIVAL, 0.0, 9, 3)
-    assert "must be more than 0" in project.faults(ACTIVE, "engine.retry_delay=-1")[0][2]
+    assert "must be 0 or more" in project.faults(ACTIVE, "engine.retry_delay=-1")[0][2]
+    assert project.load(ACTIVE, "engine.retry_delay=0s").plan.policy.retry_delay == 0.0
 
 
 def test_engine_settings(project):
@@ -204,6 +205,10 @@ def test_the_user_s_own_launcher(project):
     assert project.load(ACTIVE).plan.launcher == ""
     for wrong in ("jsrun -n 2", "x {command}s"):
         assert "{command}" in project.faults(ACTIVE, f'engine.launcher="{wrong}"')[0][2]
+    (fault,) = project.faults(ACTIVE, 'engine.launcher="jsrun -n {rank} {command}"')
+    assert "{rank} stands for nothing; did you mean 'ranks'?" in fault[2]
+    ours = "jsrun --env ${HOME} {command}"
+    assert project.load(ACTIVE, f'engine.launcher="{ours}"').plan.launcher == ours
 
 
 def test_a_task_must_fit_into_the_group(project):
