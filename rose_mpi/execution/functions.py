@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence, Set
 from copy import deepcopy
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from rose_mpi.execution.pickled import sendable_value, unpickled_call
 from rose_mpi.execution.registering import pickled_state, registering
 from rose_mpi.execution.values import plain_value
 from rose_mpi.tasks import Expects, Function, TaskCall, TaskResult, TaskStatus
+
+LONGEST_TRACEBACK: Final = 1 << 16
+"""Characters that are kept of a traceback."""
+_LONGEST_LINE: Final = 500
 
 
 def call_function(call: TaskCall, context: RunContext, comm: object = None) -> Any:
@@ -197,7 +201,7 @@ def _module(name: str, root: str) -> ModuleType:
 def _told(error: BaseException, where: str) -> str:
     """What an exception says, and its traceback; its type alone if its own methods fail."""
     try:
-        return f"{_said(error)} {where}\n{_traceback(error)}"
+        return f"{_said(error)} {where}\n{_shortened(_traceback(error))}"
     except BaseException as failure:
         kind = type(error).__name__
         return f"{kind} {where}\n(its traceback cannot be shown: {type(failure).__name__})"
@@ -208,7 +212,16 @@ def _said(error: BaseException) -> str:
     told = traceback.TracebackException(type(error), error, None)
     told.__notes__ = None
     said = [*told.format_exception_only()][-1].strip().splitlines()
-    return said[0] if said else type(error).__name__
+    return said[0][:_LONGEST_LINE] if said else type(error).__name__
+
+
+def _shortened(text: str) -> str:
+    """A text without its middle if it is very long: it is kept with the results, and shown."""
+    left_out = len(text) - LONGEST_TRACEBACK
+    if left_out <= 0:
+        return text
+    half = LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n[… {left_out:,} characters are left out …]\n{text[-half:]}"
 
 
 def _traceback(error: BaseException) -> str:

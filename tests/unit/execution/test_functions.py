@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rose_mpi.errors import TaskError
-from rose_mpi.execution.functions import call_function, function_result
+from rose_mpi.execution.functions import LONGEST_TRACEBACK, call_function, function_result
 from rose_mpi.tasks import Expects, Function, TaskStatus
 from tests.unit.execution.support import call_of
 
@@ -235,6 +235,18 @@ def test_an_exception_comes_with_traceback_rank_and_host(context, call):
     assert lines[-1] == "ValueError: bad luck"
     assert "users_module.py" in result.error
     assert "functions.py" not in result.error
+
+
+def test_a_very_long_exception_is_kept_without_its_middle(context):
+    def fails():
+        raise ValueError("x" * 3_000_000 + "end")
+
+    error = result_of_function(context, fails).error
+    assert len(error) < LONGEST_TRACEBACK + 1000
+    assert error.startswith("ValueError: xxx")
+    assert error.endswith("xend")
+    assert "characters are left out" in error
+    assert len(error.splitlines()[0]) < 600
 
 
 @pytest.mark.parametrize("name", ["missing_module", "not_python"])
