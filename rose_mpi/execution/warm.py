@@ -18,7 +18,19 @@ from rose_mpi.execution.processes import name_of_signal
 from rose_mpi.execution.starting import spawn
 
 _LINES_SHOWN = 5
-_OF_ALL_TASKS = frozenset({"ROSE_RUN", "ROSE_ROOT"})
+_OF_ONE_TASK = frozenset(
+    {
+        "ROSE_ATTEMPT",
+        "ROSE_INDEX",
+        "ROSE_ITERATION",
+        "ROSE_LEARNER",
+        "ROSE_MODEL",
+        "ROSE_RESULT",
+        "ROSE_SEED",
+        "ROSE_SELECTED",
+        "ROSE_TASK",
+    }
+)
 _PATIENCE = 1.0
 _PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.zygote import main; main()"
 
@@ -182,7 +194,7 @@ class WarmPython:
             self._forks.append(ours)
 
     def _warn_of_variables(self) -> None:
-        tasks_own = sorted(name for name in self._read - _OF_ALL_TASKS if name.startswith("ROSE_"))
+        tasks_own = sorted(self._read & _OF_ONE_TASK)
         if tasks_own:
             self._tell(
                 f"preload: the modules read {', '.join(tasks_own)} when they are imported, which "

@@ -462,7 +462,7 @@ def test_modules_that_read_a_tasks_variables_are_told(own, caplog):
 
 def test_modules_that_read_what_all_tasks_have_are_served(own, caplog):
     (own.folder / "reader.py").write_text("import os\nvariables = dict(os.environ)")
-    runner = own("reader", PYTHONPATH=str(own.folder), ROSE_ROOT="/root")
+    runner = own("reader", PYTHONPATH=str(own.folder), ROSE_ROOT="/root", ROSE_VENV="/venv")
     (own.folder / "scripts").mkdir()
     script = runner.script("", "scripts/script.py")
     assert eventually(lambda: runner.how(sys.executable, script)[1])
