@@ -18,7 +18,7 @@ from rose_mpi.execution.processes import name_of_signal
 from rose_mpi.execution.starting import spawn
 
 _LINES_SHOWN = 5
-_OF_ONE_TASK = frozenset(
+OF_ONE_TASK = frozenset(
     {
         "ROSE_ATTEMPT",
         "ROSE_INDEX",
@@ -31,6 +31,7 @@ _OF_ONE_TASK = frozenset(
         "ROSE_TASK",
     }
 )
+"""Variables that differ from task to task: warm Python is of no use to modules whose import reads them."""
 _PATIENCE = 1.0
 _PROGRAM = "import sys; sys.path.append({folder!r}); from rose_mpi.execution.zygote import main; main()"
 
@@ -194,7 +195,7 @@ class WarmPython:
             self._forks.append(ours)
 
     def _warn_of_variables(self) -> None:
-        tasks_own = sorted(self._read & _OF_ONE_TASK)
+        tasks_own = sorted(self._read & OF_ONE_TASK)
         if tasks_own:
             self._tell(
                 f"preload: the modules read {', '.join(tasks_own)} when they are imported, which "

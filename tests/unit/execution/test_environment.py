@@ -1,7 +1,8 @@
 import sys
 from dataclasses import replace
 
-from rose_mpi.execution.environment import scrubbed, task_environment
+from rose_mpi.execution.environment import scrubbed, task_environment, usual_environment
+from rose_mpi.execution.warm import OF_ONE_TASK
 from rose_mpi.tasks import Task
 from tests.unit.execution.support import call_of
 
@@ -77,6 +78,12 @@ def test_a_task_is_told_who_it_is(context):
 def test_the_selection_is_told_if_there_is_one(context):
     call = call_of(Task("x"), selection="/some/selected.npz")
     assert task_environment(call, 0, context)["ROSE_SELECTED"] == "/some/selected.npz"
+
+
+def test_what_differs_from_task_to_task_is_known_to_warm_python(context):
+    call = call_of(Task("x"), selection="/some/selected.npz")
+    own = task_environment(call, 0, context).keys() - usual_environment(context).keys()
+    assert own == OF_ONE_TASK
 
 
 def test_threads_are_one_or_as_many_as_the_cores(context):
